@@ -1,0 +1,51 @@
+import type { Random } from '../../random';
+
+/** A colour: red, green, blue in [0, 1], gamma-encoded as in the file. */
+export type Ink = readonly [number, number, number];
+
+const encode = (linear: number): number => {
+  const value = Math.min(1, Math.max(0, linear));
+  return value <= 0.0031308 ? 12.92 * value : 1.055 * value ** (1 / 2.4) - 0.055;
+};
+
+/** Lightness [0, 1], chroma (about 0 … 0.3) and hue (radians) → ink: OKLab, Ottosson 2020. Out-of-gamut parts are cut. */
+export function oklch(lightness: number, chroma: number, hue: number): Ink {
+  const a = chroma * Math.cos(hue);
+  const b = chroma * Math.sin(hue);
+  const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
+  const m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3;
+  const s = (lightness - 0.0894841775 * a - 1.291485548 * b) ** 3;
+  return [
+    encode(4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s),
+    encode(-1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s),
+    encode(-0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s),
+  ];
+}
+
+/**
+ * Any colour at all within a range of lightness. Every thing in every picture takes its colours here, so that colour
+ * says nothing about the class and little about the picture.
+ */
+export function anyInk(random: Random, darkest = 0.35, lightest = 0.92): Ink {
+  const lightness = random.between(darkest, lightest);
+  const chroma = random.between(0.02, 0.19) * (lightness > 0.85 ? 0.6 : 1);
+  return oklch(lightness, chroma, random.between(0, 2 * Math.PI));
+}
+
+/** Two colours that tell apart in grey too: lightness at least 0.2 apart, either one the darker; hues independent. */
+export function inkPair(random: Random): [Ink, Ink] {
+  const gap = random.between(0.2, 0.5);
+  const darker = random.between(0.3, 0.92 - gap);
+  const dark = anyInk(random, darker, darker);
+  const light = anyInk(random, darker + gap, darker + gap);
+  return random.uniform() < 0.5 ? [dark, light] : [light, dark];
+}
+
+/** Towards `to` by `amount`. */
+export function mixInk(from: Ink, to: Ink, amount: number): Ink {
+  const at = (i: 0 | 1 | 2): number => from[i] + (to[i] - from[i]) * amount;
+  return [at(0), at(1), at(2)];
+}
+
+export const dark: Ink = [0.12, 0.11, 0.13];
+export const pale: Ink = [0.97, 0.96, 0.93];
