@@ -1,0 +1,214 @@
+/**
+ * What has to be there before the engine can run, done when it is not: packages, the built engine, a graphics driver.
+ * Plain Node without dependencies, because it runs before anything is installed. All messages go to standard error.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const builtEngine = join(root, 'out', 'engine');
+
+/** Ends the script with one sentence for the user. */
+export class SetUpError extends Error {}
+
+/** Everything; resolves to the environment to start the engine (or tests of it) with. */
+export async function setUp() {
+  requireNode();
+  const release = needsInstall() || needsBuild() ? await takeLock() : () => {};
+  try {
+    if (needsInstall()) await install();
+    if (needsBuild()) await buildEngine();
+  } finally {
+    release();
+  }
+  return engineEnvironment();
+}
+
+/** The process's environment with the driver's variables; `prefer` overrides IBOT_DRIVER. */
+export async function engineEnvironment(prefer) {
+  const { driverEnvironment } = await import(pathToFileURL(join(builtEngine, 'driver.js')).href);
+  const choice = await driverEnvironment({ prefer });
+  const environment = { ...process.env, ...choice.env, IBOT_DRIVER_SOURCE: choice.source };
+  if (choice.note) environment.IBOT_DRIVER_NOTE = choice.note;
+  return environment;
+}
+
+/** Runs a Node program to its end as if it were this one; resolves to the exit status. */
+export function runNode(parameters, environment, stdio = 'inherit') {
+  const child = spawn(process.execPath, parameters, { env: environment, stdio });
+  // Ctrl-C at a terminal reaches the child by itself, through the process group: a second one sent by us would count as the
+  // user's second. Without a terminal the signal reached this process alone and is handed on. npm repeats signals, so once.
+  const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  const handedOn = new Map();
+  const handOn = (signal) => {
+    if (signal === 'SIGINT' && atTerminal) return;
+    const now = Date.now();
+    if (now - (handedOn.get(signal) ?? 0) < 500) return;
+    handedOn.set(signal, now);
+    child.kill(signal);
+  };
+  const signals = process.platform === 'win32' ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, handOn);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status, signal) => {
+      for (const each of signals) process.off(each, handOn);
+      resolve(signal ? 128 + (signalNumbers[signal] ?? 0) : status);
+    });
+  });
+}
+
+const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGILL: 4, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
+
+/** Runs `main`, turning what it throws into one sentence and status 1. */
+export async function runScript(main) {
+  try {
+    process.exitCode = await main();
+  } catch (error) {
+    // Errors for the user are known by name, since the driver's come out of a bundle of their own.
+    const forUser = error instanceof SetUpError || error?.name === 'UserError';
+    process.stderr.write(`${forUser ? error.message : (error?.stack ?? error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function requireNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    throw new SetUpError(`iBOT Workbench needs Node 20.19 or newer, this is ${process.versions.node}.`);
+  }
+}
+
+/**
+ * Whether installed packages differ from the lock file, by npm's own record of what it installed. Packages for other systems are
+ * in the lock file and not installed; packages installed beyond it do no harm.
+ */
+function needsInstall() {
+  const record = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(record)) return true;
+  const installed = JSON.parse(readFileSync(record, 'utf8')).packages;
+  const locked = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+  return Object.entries(locked).some(([path, { version, optional, devOptional, link }]) => {
+    if (path === '' || link) return false;
+    if (!(path in installed)) return !optional && !devOptional;
+    return installed[path].version !== version;
+  });
+}
+
+async function install() {
+  process.stderr.write('Installing packages (npm ci) …\n');
+  const npm = process.env.npm_execpath;
+  const own = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+  const [program, parameters] = npm?.endsWith('.js') ? [process.execPath, [npm, ...own]] : ['npm', own];
+  const status = await new Promise((resolve) => {
+    // npm's own messages are not the program's output, which may be JSON.
+    const shell = process.platform === 'win32' && program === 'npm';
+    const child = spawn(program, parameters, { cwd: root, stdio: ['ignore', 2, 2], shell });
+    child.on('error', () => resolve(127));
+    child.on('close', resolve);
+  });
+  if (status !== 0) throw new SetUpError(`Installing packages failed (npm ci, status ${status}); the lines above say why.`);
+}
+
+/** Entry points of the engine. The driver's is used by these scripts; the worker's is started by the engine. */
+function entryPoints() {
+  const all = { main: 'cli/main.ts', 'decode-worker': 'data/decode-worker.ts', driver: 'gpu/driver.ts' };
+  return Object.fromEntries(
+    Object.entries(all)
+      .map(([name, path]) => [name, join(root, 'src', 'engine', path)])
+      .filter(([, path]) => existsSync(path)),
+  );
+}
+
+/** Changes with every change of a source file, by name, size and time. */
+function sourceStamp() {
+  const hash = createHash('sha256');
+  const add = (path) => {
+    const { size, mtimeMs } = statSync(path);
+    hash.update(`${relative(root, path)} ${size} ${mtimeMs}\n`);
+  };
+  const walk = (folder) => {
+    for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) walk(path);
+      else if (entry.isFile()) add(path);
+    }
+  };
+  walk(join(root, 'src', 'engine'));
+  add(join(root, 'package-lock.json'));
+  add(fileURLToPath(import.meta.url));
+  return hash.digest('hex');
+}
+
+function needsBuild() {
+  const stamp = join(builtEngine, 'stamp');
+  return !existsSync(stamp) || readFileSync(stamp, 'utf8') !== sourceStamp();
+}
+
+/** Bundles the engine beside the old build and then swaps them, so that nobody ever loads half a build. */
+export async function buildEngine() {
+  const { build } = await import('esbuild');
+  const stamp = sourceStamp();
+  const unfinished = `${builtEngine}-${process.pid}`;
+  try {
+    await build({
+      entryPoints: entryPoints(),
+      outdir: unfinished,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      packages: 'external',
+      sourcemap: true,
+      logLevel: 'error',
+    }).catch(() => {
+      throw new SetUpError('Building the engine failed; the lines above say where.');
+    });
+    writeFileSync(join(unfinished, 'stamp'), stamp);
+    rmSync(builtEngine, { recursive: true, force: true });
+    renameSync(unfinished, builtEngine);
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+}
+
+/** Only one process at a time installs or builds. The lock of a process that is gone does not count. */
+async function takeLock() {
+  const lock = join(root, 'out', 'set-up.lock');
+  mkdirSync(dirname(lock), { recursive: true });
+  for (let said = false; ; ) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' });
+      return () => rmSync(lock, { force: true });
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    const holder = Number(readIfThere(lock));
+    if (holder && !isRunning(holder)) rmSync(lock, { force: true });
+    else {
+      if (!said) process.stderr.write('Waiting for another process that is setting up …\n');
+      said = true;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}
+
+function readIfThere(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function isRunning(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
