@@ -1,0 +1,59 @@
+/**
+ * The matrix product C = op(A)·op(B) for use inside any op's `lower`, with an epilogue, in several forms from which the
+ * device's measured table chooses.
+ */
+import type { Dispatch, Lowering } from '../graph';
+import { framed, frameOf, INDEX, type ProductOptions } from './product-frame';
+
+export type { Epilogue, Operand, ProductKind, ProductOptions } from './product-frame';
+
+/** One thread per element of C. Runs everywhere, for every shape; the yardstick of the others. */
+function naive(options: ProductOptions): Dispatch[] {
+  const frame = frameOf(options, 1);
+  const { kind, m, n, k, depthScale, sums } = options;
+  const index = INDEX[kind];
+  return [
+    {
+      kernel: framed(frame, 'naive', {
+        workgroup: [8, 8, 1],
+        main: `
+  let row = global.y;
+  let column = global.x;
+  if (row >= rowLimit() || column >= p.n) { return; }
+  let depth = depthLimit();
+  var total = 0.0;
+  ${sums ? 'var rowTotal = 0.0;' : ''}
+  // Blocks of 32 summed apart: the rounding error grows with k / 32 instead of k.
+  for (var first = 0u; first < depth; first += 32u) {
+    var sum = 0.0;
+    for (var i = first; i < min(first + 32u, depth); i++) {
+      let value = a[${index.a('row', 'i')}]${depthScale ? ' * depthScale(i)' : ''};
+      sum += value * ${frame.b}[${index.b('i', 'column')}];
+      ${sums ? 'rowTotal += value;' : ''}
+    }
+    total += sum;
+  }
+  store(row, column, total);
+  ${sums ? 'if (column == 0u) { storeSum(row, rowTotal); }' : ''}`,
+      }),
+      tensors: frame.tensors,
+      params: frame.values,
+      workgroups: [Math.ceil(n / 8), Math.ceil(m / 8), 1],
+      flops: 2 * m * n * k,
+    },
+  ];
+}
+
+const powerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, n)));
+
+/**
+ * The dispatches of C[m, n] = op(A)·op(B) with the epilogue.
+ * @throws if the options exclude each other (see `ProductOptions`)
+ */
+export function product(lowering: Lowering, options: ProductOptions): Dispatch[] {
+  const { kind, m, n, k } = options;
+  if (!(m >= 1 && n >= 1 && k >= 1)) throw new Error(`product: nothing to multiply (${m}, ${n}, ${k})`);
+  // The axis that grows with the batch is m, or k in a weight's gradient.
+  const shape = kind === 'tn' ? [m, n, powerOfTwo(k)] : [powerOfTwo(m), n, k];
+  return lowering.choose(`product-${kind}`, shape.join(','), [{ name: 'naive', build: () => naive(options) }]);
+}
