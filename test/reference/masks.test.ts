@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors, type SafetensorsContents } from '../../src/engine/formats';
-import { drawMask, maskCapacity, type MaskRequest } from '../../src/engine/ibot/masks';
+import { drawMask, maskCapacity, type MaskOptions } from '../../src/engine/ibot/masks';
 import { Purpose, Random } from '../../src/engine/random';
 
 interface Statistics {
@@ -37,7 +37,7 @@ describe('the case masks', () => {
     wanted = await readSafetensors(join(folder, 'expected.safetensors'));
   });
 
-  const requestOf = (want: Statistics): MaskRequest => ({
+  const requestOf = (want: Statistics): MaskOptions => ({
     pred_ratio: list(want.pred_ratio),
     pred_ratio_var: list(want.pred_ratio_var),
     pred_shape: want.shape,
@@ -72,7 +72,7 @@ describe('the case masks', () => {
         histogram[count]!++;
         sum += count / cells;
         squares += (count / cells) ** 2;
-        expect(count).toBeLessThanOrEqual(maskCapacity(request, grid, grid));
+        expect(count).toBeLessThanOrEqual(maskCapacity(request));
       }
       const mean = sum / samples;
       const error = Math.sqrt((squares / samples - mean * mean) / samples);

@@ -4,8 +4,11 @@
  */
 import type { Random } from '../random';
 
-/** The recipe's mask options, under the original's names. */
+/** The recipe's mask options, under the original's names, and the crop's grid: `{ ...recipe, rows, columns }`. */
 export interface MaskOptions {
+  /** The crop's grid of patches. */
+  rows: number;
+  columns: number;
   /** Shares of masked patches, 0 … 1. Each crop takes one of the entries, all equally likely. */
   pred_ratio: readonly number[];
   /** Half-width of the uniform draw around each entry: one value per entry, or one for all. */
@@ -18,20 +21,12 @@ export interface MaskOptions {
   pred_start_epoch: number;
 }
 
-export interface MaskRequest extends MaskOptions {
-  /** The crop's grid of patches. */
-  rows: number;
-  columns: number;
-  /** Epoch from 0; without it masks are drawn as after the start. */
-  epoch?: number;
-}
-
 const varianceOf = (options: MaskOptions, entry: number): number =>
   (options.pred_ratio_var.length === 1 ? options.pred_ratio_var[0] : options.pred_ratio_var[entry]) ?? 0;
 
 /** Every entry is drawn, then one is chosen, so that [0, 0.3] leaves half of the crops whole. */
-function drawRatio(options: MaskRequest, random: Random): number {
-  if (options.epoch !== undefined && options.epoch < options.pred_start_epoch) return 0;
+function drawRatio(options: MaskOptions, random: Random, epoch: number): number {
+  if (epoch < options.pred_start_epoch) return 0;
   const drawn = options.pred_ratio.map((ratio, entry) => {
     const variance = varianceOf(options, entry);
     return variance > 0 ? random.between(ratio - variance, ratio + variance) : ratio;
@@ -39,10 +34,13 @@ function drawRatio(options: MaskRequest, random: Random): number {
   return drawn.length === 1 ? drawn[0]! : drawn[random.integer(drawn.length)]!;
 }
 
-/** One crop's mask [rows · columns], 1 where masked. At most `maskCapacity` patches; none is possible. */
-export function drawMask(options: MaskRequest, random: Random): Uint8Array {
+/**
+ * One crop's mask [rows · columns], 1 where masked. At most `maskCapacity` patches; none is possible. `epoch` counts
+ * from 0; without it masks are drawn as after the start epoch.
+ */
+export function drawMask(options: MaskOptions, random: Random, epoch = Infinity): Uint8Array {
   const { rows, columns } = options;
-  const wanted = drawRatio(options, random) * rows * columns;
+  const wanted = drawRatio(options, random, epoch) * rows * columns;
   return options.pred_shape === 'rand' ? drawScattered(rows * columns, wanted, random) : drawBlocks(options, wanted, random);
 }
 
@@ -58,7 +56,7 @@ function drawScattered(patches: number, wanted: number, random: Random): Uint8Ar
  * Rectangles until `wanted` patches (a fraction, never rounded) are masked. A rectangle must add at least one patch
  * and no more than are missing; ten misses in a row end the mask, which is why it usually stays below its ratio.
  */
-function drawBlocks(options: MaskRequest, wanted: number, random: Random): Uint8Array {
+function drawBlocks(options: MaskOptions, wanted: number, random: Random): Uint8Array {
   const { rows, columns } = options;
   const [lowest, highest] = options.pred_aspect_ratio.map(Math.log) as [number, number];
   const smallestArea = Math.floor(Math.min(rows, columns) / 3) ** 2;
@@ -101,7 +99,8 @@ function placeBlock(
 }
 
 /** The most patches that `drawMask` can mask in one crop of this grid: what row capacities are made of. */
-export function maskCapacity(options: MaskOptions, rows: number, columns: number): number {
+export function maskCapacity(options: MaskOptions): number {
+  const { rows, columns } = options;
   const largest = options.pred_ratio.map((ratio, entry) => (ratio + varianceOf(options, entry)) * rows * columns);
   return Math.min(rows * columns, Math.floor(Math.max(...largest)));
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/engine/errors';
-import { drawMask, maskCapacity, type MaskRequest } from '../../../src/engine/ibot/masks';
+import { drawMask, maskCapacity, type MaskOptions } from '../../../src/engine/ibot/masks';
 import { cosineSchedule, teacherTemperatureSchedule, trainingSchedules } from '../../../src/engine/ibot/schedules';
 import { Purpose, Random } from '../../../src/engine/random';
 
-const request: MaskRequest = {
+const request: MaskOptions = {
   pred_ratio: [0.3],
   pred_ratio_var: [0.2],
   pred_shape: 'block',
@@ -19,8 +19,8 @@ const stream = (index: number): Random => new Random(5, Purpose.mask, 0, index);
 describe('drawMask', () => {
   it('masks nothing before the start epoch and something from it on', () => {
     for (let i = 0; i < 20; i++) {
-      expect(count(drawMask({ ...request, epoch: 1 }, stream(i)))).toBe(0);
-      expect(count(drawMask({ ...request, epoch: 2 }, stream(i)))).toBeGreaterThan(0);
+      expect(count(drawMask(request, stream(i), 1))).toBe(0);
+      expect(count(drawMask(request, stream(i), 2))).toBeGreaterThan(0);
     }
   });
 
@@ -29,7 +29,7 @@ describe('drawMask', () => {
     expect(drawMask(request, stream(1))).not.toEqual(drawMask(request, stream(2)));
   });
 
-  it.each<[Partial<MaskRequest>, number]>([
+  it.each<[Partial<MaskOptions>, number]>([
     [{}, 22],
     [{ pred_ratio: [0, 0.3], pred_ratio_var: [0, 0.2] }, 22],
     [{ pred_ratio: [0.1, 0.6], pred_ratio_var: [0.1] }, 31],
@@ -40,12 +40,12 @@ describe('drawMask', () => {
     [{ rows: 2, columns: 2, pred_ratio: [1], pred_ratio_var: [0] }, 4],
   ])('never masks more than the capacity: %j', (change, capacity) => {
     const changed = { ...request, ...change };
-    expect(maskCapacity(changed, changed.rows, changed.columns)).toBe(capacity);
+    expect(maskCapacity(changed)).toBe(capacity);
     for (let i = 0; i < 200; i++) expect(count(drawMask(changed, stream(i)))).toBeLessThanOrEqual(capacity);
   });
 
   it('scatters exactly the floor of the ratio', () => {
-    const scattered: MaskRequest = { ...request, pred_shape: 'rand', pred_ratio_var: [0] };
+    const scattered: MaskOptions = { ...request, pred_shape: 'rand', pred_ratio_var: [0] };
     for (let i = 0; i < 20; i++) expect(count(drawMask(scattered, stream(i)))).toBe(13);
   });
 });
