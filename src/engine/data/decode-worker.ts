@@ -1,0 +1,33 @@
+/** Entry of a decoding thread: takes jobs one at a time, answers each with a result or a reason. */
+import { parentPort } from 'node:worker_threads';
+import { bufferOf, runDecodeJob, type DecodeJob, type DecodeResult } from './decode-job';
+import { PictureError } from './problems';
+
+export interface WorkerRequest {
+  readonly id: number;
+  readonly job: DecodeJob;
+}
+
+export type WorkerReply =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'done'; readonly id: number; readonly result: DecodeResult }
+  /** The picture cannot be read. */
+  | { readonly kind: 'failed'; readonly id: number; readonly reason: string }
+  /** The program is wrong. */
+  | { readonly kind: 'defect'; readonly id: number; readonly stack: string };
+
+const port = parentPort;
+if (!port) throw new Error('decode-worker runs in a worker thread only');
+
+const reply = (message: WorkerReply, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+
+port.on('message', ({ id, job }: WorkerRequest) => {
+  runDecodeJob(job).then(
+    (result) => reply({ kind: 'done', id, result }, [bufferOf(result)]),
+    (error: unknown) => {
+      if (error instanceof PictureError) reply({ kind: 'failed', id, reason: error.reason });
+      else reply({ kind: 'defect', id, stack: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    },
+  );
+});
+reply({ kind: 'ready' });

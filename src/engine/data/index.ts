@@ -1,0 +1,38 @@
+/**
+ * From a folder of pictures to batches: scanning, labels, the run's manifest, order, crops, decoding in threads.
+ * Folders are read in place and never written to. Knows no model; what the crops say is carried out on the device.
+ */
+export { BatchLoader, type Batch, type BatchLoaderOptions } from './batch';
+export {
+  CROP_WORDS,
+  drawBox,
+  drawCrops,
+  encodeCrops,
+  largestShrink,
+  type Box,
+  type Crop,
+  type CropOptions,
+  type Jitter,
+  type PlacedPicture,
+} from './crops';
+export { DEFAULT_PIXEL_CAP, decodePicture, readPictureFile, type DecodedPicture, type DecodeOptions } from './decode';
+export type { CropJob, DecodeJob, DecodeResults, PackedPicture, SquareJob } from './decode-job';
+export { DecodePool, defaultWorkers, type DecodePoolOptions } from './decode-pool';
+export { evaluationShortSide, readForEvaluation, readThumbnail, resizeAndCrop, type ReadOptions } from './evaluation-reader';
+export { scanFolder, type FoundPicture, type Scan } from './folder';
+export { csvLabels, folderLabels, type PictureLabel, type Split } from './labels';
+export {
+  makeManifest,
+  manifestHash,
+  manifestText,
+  picturePath,
+  readManifest,
+  splitIndices,
+  writeManifest,
+  type Manifest,
+  type ManifestOptions,
+  type ManifestPicture,
+} from './manifest';
+export { epochOrder, holdOut } from './order';
+export { PictureError, problemsText, ProblemList, type Problem } from './problems';
+export { resample, type Raster } from './resample';
