@@ -3,6 +3,7 @@
  * device's measured table chooses.
  */
 import type { Dispatch, Lowering } from '../graph';
+import { lanes, lanesAvailable } from './product-lanes';
 import { framed, frameOf, INDEX, type ProductOptions } from './product-frame';
 
 export type { Epilogue, Operand, ProductKind, ProductOptions } from './product-frame';
@@ -55,5 +56,8 @@ export function product(lowering: Lowering, options: ProductOptions): Dispatch[]
   if (!(m >= 1 && n >= 1 && k >= 1)) throw new Error(`product: nothing to multiply (${m}, ${n}, ${k})`);
   // The axis that grows with the batch is m, or k in a weight's gradient.
   const shape = kind === 'tn' ? [m, n, powerOfTwo(k)] : [powerOfTwo(m), n, k];
-  return lowering.choose(`product-${kind}`, shape.join(','), [{ name: 'naive', build: () => naive(options) }]);
+  return lowering.choose(`product-${kind}`, shape.join(','), [
+    { name: 'lanes', available: lanesAvailable(lowering.gpu, options), build: () => lanes(lowering, options) },
+    { name: 'naive', build: () => naive(options) },
+  ]);
 }

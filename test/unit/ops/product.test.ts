@@ -5,7 +5,7 @@ import { product, type ProductKind, type ProductOptions } from '../../../src/eng
 import { normals } from '../../support/gradient-check';
 import { testGpu } from '../../support/gpu';
 
-const VARIANTS = ['naive'];
+const VARIANTS = ['naive', 'lanes'];
 
 let gpu: Gpu;
 beforeAll(async () => {
