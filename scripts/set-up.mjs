@@ -9,18 +9,28 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const builtEngine = join(root, 'out', 'engine');
+
+/**
+ * What is built, each into a folder of its own under out/: the driver's choice, which these scripts use themselves, and the engine
+ * with the worker that it starts. Paths are below src/engine; one that is not there is left out.
+ */
+const bundles = {
+  driver: { driver: 'gpu/driver.ts' },
+  engine: { main: 'cli/main.ts', 'decode-worker': 'data/decode-worker.ts' },
+};
+const folderOf = (bundle) => join(root, 'out', bundle);
 
 /** Ends the script with one sentence for the user. */
 export class SetUpError extends Error {}
 
-/** Everything; resolves to the environment to start the engine (or tests of it) with. */
-export async function setUp() {
+/** Everything that `wanted` bundles need; resolves to the environment to start the engine (or tests of it) with. */
+export async function setUp(wanted = ['driver', 'engine']) {
   requireNode();
-  const release = needsInstall() || needsBuild() ? await takeLock() : () => {};
+  const outdated = () => wanted.filter((bundle) => needsBuild(bundle));
+  const release = needsInstall() || outdated().length > 0 ? await takeLock() : () => {};
   try {
     if (needsInstall()) await install();
-    if (needsBuild()) await buildEngine();
+    for (const bundle of outdated()) await build(bundle);
   } finally {
     release();
   }
@@ -29,7 +39,7 @@ export async function setUp() {
 
 /** The process's environment with the driver's variables; `prefer` overrides IBOT_DRIVER. */
 export async function engineEnvironment(prefer) {
-  const { driverEnvironment } = await import(pathToFileURL(join(builtEngine, 'driver.js')).href);
+  const { driverEnvironment } = await import(pathToFileURL(join(folderOf('driver'), 'driver.js')).href);
   const choice = await driverEnvironment({ prefer });
   const environment = { ...process.env, ...choice.env, IBOT_DRIVER_SOURCE: choice.source };
   if (choice.note) environment.IBOT_DRIVER_NOTE = choice.note;
@@ -101,7 +111,7 @@ function needsInstall() {
 async function install() {
   process.stderr.write('Installing packages (npm ci) …\n');
   const npm = process.env.npm_execpath;
-  const own = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+  const own = ['ci', '--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
   const [program, parameters] = npm?.endsWith('.js') ? [process.execPath, [npm, ...own]] : ['npm', own];
   const status = await new Promise((resolve) => {
     // npm's own messages are not the program's output, which may be JSON.
@@ -111,16 +121,6 @@ async function install() {
     child.on('close', resolve);
   });
   if (status !== 0) throw new SetUpError(`Installing packages failed (npm ci, status ${status}); the lines above say why.`);
-}
-
-/** Entry points of the engine. The driver's is used by these scripts; the worker's is started by the engine. */
-function entryPoints() {
-  const all = { main: 'cli/main.ts', 'decode-worker': 'data/decode-worker.ts', driver: 'gpu/driver.ts' };
-  return Object.fromEntries(
-    Object.entries(all)
-      .map(([name, path]) => [name, join(root, 'src', 'engine', path)])
-      .filter(([, path]) => existsSync(path)),
-  );
 }
 
 /** Changes with every change of a source file, by name, size and time. */
@@ -143,19 +143,21 @@ function sourceStamp() {
   return hash.digest('hex');
 }
 
-function needsBuild() {
-  const stamp = join(builtEngine, 'stamp');
+function needsBuild(bundle) {
+  const stamp = join(folderOf(bundle), 'stamp');
   return !existsSync(stamp) || readFileSync(stamp, 'utf8') !== sourceStamp();
 }
 
-/** Bundles the engine beside the old build and then swaps them, so that nobody ever loads half a build. */
-export async function buildEngine() {
-  const { build } = await import('esbuild');
+/** Builds beside the old build and then swaps them, so that nobody ever loads half a build. */
+async function build(bundle) {
+  const esbuild = await import('esbuild');
   const stamp = sourceStamp();
-  const unfinished = `${builtEngine}-${process.pid}`;
+  const folder = folderOf(bundle);
+  const unfinished = `${folder}-${process.pid}`;
+  const sources = Object.entries(bundles[bundle]).map(([name, path]) => [name, join(root, 'src', 'engine', path)]);
   try {
-    await build({
-      entryPoints: entryPoints(),
+    const options = {
+      entryPoints: Object.fromEntries(sources.filter(([, path]) => existsSync(path))),
       outdir: unfinished,
       bundle: true,
       format: 'esm',
@@ -164,12 +166,13 @@ export async function buildEngine() {
       packages: 'external',
       sourcemap: true,
       logLevel: 'error',
-    }).catch(() => {
-      throw new SetUpError('Building the engine failed; the lines above say where.');
+    };
+    await esbuild.build(options).catch(() => {
+      throw new SetUpError(`Building the ${bundle} failed; the lines above say where.`);
     });
     writeFileSync(join(unfinished, 'stamp'), stamp);
-    rmSync(builtEngine, { recursive: true, force: true });
-    renameSync(unfinished, builtEngine);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(unfinished, folder);
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
   }
