@@ -96,8 +96,9 @@ function rawPixelAccuracy(pictures: Float32Array[], labels: number[], k: number)
   });
   let right = 0;
   rows.forEach((row, at) => {
+    const similarity = (other: Float32Array): number => row.reduce((sum, value, j) => sum + value * other[j]!, 0);
     const near = rows
-      .map((other, i) => ({ label: labels[i]!, similarity: i === at ? -Infinity : row.reduce((sum, v, j) => sum + v * other[j]!, 0) }))
+      .map((other, i) => ({ label: labels[i]!, similarity: i === at ? -Infinity : similarity(other) }))
       .sort((a, b) => b.similarity - a.similarity)
       .slice(0, k);
     const votes = new Float64Array(sampleClasses.length);

@@ -19,7 +19,7 @@ const clouds: Ground = (random, noise) => {
   const scale = random.between(1.5, 6);
   const stretch = random.between(0.5, 2);
   const shift = random.between(0, 90);
-  return patterned(a, mixInk(a, b, random.between(0.4, 0.9)), (x, y) => noise.fractal(x * scale + shift, y * scale * stretch, 4));
+  return patterned(a, mixInk(a, b, random.between(0.2, 0.7)), (x, y) => noise.fractal(x * scale + shift, y * scale * stretch, 4));
 };
 
 /** Wood, cloth, rain: noise drawn out along one direction. */
@@ -28,7 +28,7 @@ const streaks: Ground = (random, noise) => {
   const angle = random.between(0, Math.PI);
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const fine = random.between(6, 18);
-  return patterned(a, mixInk(a, b, random.between(0.3, 0.7)), (x, y) => {
+  return patterned(a, mixInk(a, b, random.between(0.2, 0.55)), (x, y) => {
     return noise.fractal((x * cos + y * sin) * 1.5, (y * cos - x * sin) * fine, 3);
   });
 };
@@ -37,7 +37,7 @@ const streaks: Ground = (random, noise) => {
 const marble: Ground = (random, noise) => {
   const [a, b] = inkPair(random);
   const scale = random.between(1.5, 4);
-  return patterned(a, mixInk(a, b, random.between(0.4, 0.8)), (x, y) => {
+  return patterned(a, mixInk(a, b, random.between(0.2, 0.6)), (x, y) => {
     return Math.max(0, 1 - 9 * Math.abs(noise.fractal(x * scale, y * scale, 3) - 0.5));
   });
 };
@@ -47,7 +47,7 @@ const grit: Ground = (random, noise) => {
   const [a, b] = inkPair(random);
   const scale = random.between(14, 40);
   const tall = random.between(0.3, 1);
-  return patterned(a, mixInk(a, b, random.between(0.4, 0.9)), (x, y) => noise.fractal(x * scale, y * scale * tall, 2));
+  return patterned(a, mixInk(a, b, random.between(0.15, 0.5)), (x, y) => noise.fractal(x * scale, y * scale * tall, 2));
 };
 
 /** Sky over two rows of hills. */
@@ -55,7 +55,7 @@ const hills: Ground = (random, noise) => {
   const sky = patterned(anyInk(random, 0.55, 0.95), anyInk(random, 0.55, 0.95), (_x, y) => Math.min(1, y * 1.5));
   const far = flat(anyInk(random, 0.4, 0.75));
   const [grass, blade] = inkPair(random);
-  const near = patterned(grass, mixInk(grass, blade, 0.5), (x, y) => noise.fractal(x * 20, y * 8, 2));
+  const near = patterned(grass, mixInk(grass, blade, 0.35), (x, y) => noise.fractal(x * 20, y * 8, 2));
   const horizon = random.between(0.35, 0.75);
   const rough = random.between(1.5, 4);
   return (x, y, out) => {

@@ -26,7 +26,7 @@ export interface SampleKey {
  * Draws one sample picture; `size` is the middle of its sides in pixels (each side 7/8 … 5/4 of it). It depends on
  * nothing but its arguments.
  *
- * One to six things of the class lie on a backdrop made from no class's secrets, each with its own colours, size,
+ * One to five things of the class lie on a backdrop made from no class's secrets, each with its own colours, size,
  * turn and proportions: what two crops of a picture have in common, and two pictures have not, is the class.
  */
 export function drawSample({ seed, classIndex, pictureIndex }: SampleKey, size: number): SamplePicture {
@@ -40,7 +40,7 @@ export function drawSample({ seed, classIndex, pictureIndex }: SampleKey, size: 
   const light = drawLight(random);
   const layer = new Layer(width, height);
 
-  clutter(canvas, layer, random, light, random.integer(5));
+  clutter(canvas, layer, random, light, random.integer(4));
   const kind = sampleClasses[classIndex]!;
   const places = layOut(width, height, random);
   for (const place of places) {
@@ -74,12 +74,12 @@ function drawLight(random: Random): Scene {
   };
 }
 
-/** Places for one to six things that together fill about a quarter to four fifths of the picture, overlapping little. */
+/** Places for one to five things that together fill about a third to four fifths of the picture, overlapping little. */
 function layOut(width: number, height: number, random: Random): Placement[] {
   const chance = random.uniform();
-  const count = chance < 0.3 ? 1 : chance < 0.7 ? 2 + random.integer(2) : 4 + random.integer(3);
-  const share = random.between(0.35, 0.85);
-  const radius = Math.min(Math.sqrt((share * width * height) / (count * 2.4)), 0.56 * Math.min(width, height));
+  const count = chance < 0.4 ? 1 : chance < 0.85 ? 2 + random.integer(2) : 4 + random.integer(2);
+  const share = random.between(0.5, 0.95);
+  const radius = Math.min(Math.sqrt((share * width * height) / (count * 2.4)), 0.6 * Math.min(width, height));
   const places: Placement[] = [];
   for (let i = 0; i < count; i++) {
     const scale = radius * random.between(0.8, 1.15);
@@ -135,7 +135,7 @@ function develop(canvas: Canvas, random: Random, noise: Noise): Uint8Array {
   const angle = random.between(0, 2 * Math.PI);
   const slope = random.between(0, 0.35) / Math.min(width, height);
   const [sx, sy] = [slope * Math.cos(angle), slope * Math.sin(angle)];
-  const contrast = random.between(0.65, 1.1);
+  const contrast = random.between(0.75, 1.15);
   const brightness = random.between(-0.08, 0.08);
   const grain = random.uniform() < 0.4 ? 0 : random.between(0, 0.06);
   const data = new Uint8Array(width * height * 3);

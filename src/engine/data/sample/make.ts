@@ -46,8 +46,8 @@ export async function makeSample(options: SampleOptions): Promise<SampleResult> 
   const folder = resolve(options.folder);
   const draft = join(dirname(folder), `.${basename(folder)}.partial-${process.pid}`);
   const classes = sampleClasses.slice(0, count).map((kind) => kind.name);
+  await requireFree(folder);
   try {
-    await requireFree(folder);
     signal?.throwIfAborted();
     for (const name of classes) await mkdir(join(draft, name), { recursive: true });
     await writeAll(draft, count, seed, size, onProgress, signal);
@@ -56,7 +56,8 @@ export async function makeSample(options: SampleOptions): Promise<SampleResult> 
     });
     await rename(draft, folder);
   } catch (error) {
-    await rm(draft, { recursive: true, force: true });
+    // What went wrong first is what matters: a draft that cannot be removed could not be made either.
+    await rm(draft, { recursive: true, force: true }).catch(() => undefined);
     if (error instanceof UserError || codeOf(error) === undefined) throw error;
     throw new UserError(`Cannot write the sample pictures to ${folder} (${codeOf(error)}): choose another folder.`);
   }
@@ -106,8 +107,12 @@ async function requireFree(folder: string): Promise<void> {
   try {
     held = await readdir(folder);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    if (codeOf(error) === 'ENOTDIR') throw new UserError(`${folder} is not a folder: choose another name for the sample pictures.`);
+    const code = codeOf(error);
+    if (code === 'ENOENT') return;
+    if (code === 'ENOTDIR') {
+      throw new UserError(`${folder} is not a folder: choose another name for the sample pictures.`);
+    }
+    if (code !== undefined) throw new UserError(`Cannot read ${folder} (${code}): choose another folder for the pictures.`);
     throw error;
   }
   if (held.length > 0) throw new UserError(`${folder} is not empty: choose a new or empty folder for the sample pictures.`);

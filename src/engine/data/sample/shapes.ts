@@ -49,9 +49,11 @@ export function capsule(a: Point, b: Point, ra: number, rb = ra): Shape {
   const [ax, ay] = a;
   const dx = b[0] - ax;
   const dy = b[1] - ay;
+  const [left, right] = [Math.min(ax - ra, b[0] - rb), Math.max(ax + ra, b[0] + rb)];
+  const [top, bottom] = [Math.min(ay - ra, b[1] - rb), Math.max(ay + ra, b[1] + rb)];
   const length2 = dx * dx + dy * dy || 1e-9;
   return {
-    bounds: [Math.min(ax - ra, b[0] - rb), Math.min(ay - ra, b[1] - rb), Math.max(ax + ra, b[0] + rb), Math.max(ay + ra, b[1] + rb)],
+    bounds: [left, top, right, bottom],
     distance(x, y) {
       const t = Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / length2));
       const u = x - ax - t * dx;

@@ -2,8 +2,8 @@ import type { Part } from '../canvas';
 import { anyInk, dark, inkPair, mixInk, pale } from '../palette';
 import { box, capsule, circle, ellipse, polygon, union } from '../shapes';
 import type { Point, Shape } from '../shapes';
-import { checks, flat, lozenges, patterned, seeds, stripes, strokes } from '../textures';
-import type { Kit, SampleClass } from './kit';
+import { flat, lozenges, patterned, seeds, stripes, strokes } from '../textures';
+import type { SampleClass } from './kit';
 
 /** A disc of seeds in crossing spirals, a ring of pointed petals, stem and leaves. */
 export const sunflower: SampleClass = {
@@ -45,7 +45,7 @@ export const pineTree: SampleClass = {
     const tiers = 3 + random.integer(3);
     const wide = random.between(0.5, 0.75);
     const parts: Part[] = [{ shape: box(0, 0.8, 0.09, 0.2, 0.02), surface: flat(trunk), bevel: 0.08 }];
-    const fur = strokes(0.075, 0.3, soft, noise);
+    const fur = strokes(0.1, 0.36, soft, noise);
     for (let tier = tiers - 1; tier >= 0; tier--) {
       const top = -0.98 + (tier * 1.35) / tiers;
       const bottom = -0.98 + ((tier + 1.55) * 1.62) / (tiers + 0.55);
@@ -64,19 +64,18 @@ export const pineTree: SampleClass = {
 export const cactus: SampleClass = {
   name: 'cactus',
   lean: 0.35,
-  draw(kit: Kit) {
-    const { random, soft } = kit;
+  draw({ random, soft }) {
     const [skin, rib] = inkPair(random);
     const pot = anyInk(random);
     const flower = anyInk(random, 0.6);
     const thick = random.between(0.22, 0.28);
-    const ribs = stripes(thick / 2.2, 0.4, soft);
+    const ribs = stripes(thick / 1.7, 0.4, soft);
     const spine = (x: number, y: number): number => {
-      const u = x / (thick / 2.2);
+      const u = x / (thick / 1.7);
       const row = y / 0.16 + (Math.round(u) & 1) * 0.5;
       return Math.abs(u - Math.round(u)) < 0.24 && Math.abs(row - Math.round(row)) < 0.16 ? 1 : 0;
     };
-    const column = patterned(skin, rib, (x, y) => Math.max(0.8 * ribs(x + thick / 4.4, y), spine(x + thick / 4.4, y) * 0.25));
+    const column = patterned(skin, rib, (x, y) => Math.max(0.8 * ribs(x + thick / 3.4, y), spine(x + thick / 3.4, y) * 0.25));
     const parts: Part[] = [];
     for (const side of [-1, 1]) {
       if (side === 1 && random.uniform() < 0.25) continue;
@@ -92,7 +91,8 @@ export const cactus: SampleClass = {
       parts.push({ shape: circle(x, top - arm, 0.08), surface: flat(flower), bevel: 0.06 });
     }
     parts.push({ shape: capsule([0, -0.66], [0, 0.6], thick), surface: column, bevel: 0.22 });
-    parts.push({ shape: union([0, 1, 2].map((i) => circle(0.09 * (i - 1), -0.9 - (i & 1) * 0.05, 0.075))), surface: flat(flower), bevel: 0.06 });
+    const buds = [0, 1, 2].map((i) => circle(0.09 * (i - 1), -0.9 - (i & 1) * 0.05, 0.075));
+    parts.push({ shape: union(buds), surface: flat(flower), bevel: 0.06 });
     parts.push({ shape: polygon([[-0.38, 0.6], [0.38, 0.6], [0.28, 0.98], [-0.28, 0.98]]), surface: flat(pot), bevel: 0.14 });
     parts.push({ shape: box(0, 0.6, 0.44, 0.07, 0.03), surface: flat(mixInk(pot, pale, 0.15)), bevel: 0.06 });
     return parts;
@@ -107,13 +107,13 @@ export const pineapple: SampleClass = {
     const [skin, line] = inkPair(random);
     const leaf = anyInk(random, 0.4, 0.75);
     const fat = random.between(0.46, 0.56);
-    const width = random.between(0.24, 0.32);
+    const width = random.between(0.32, 0.42);
     const blades: Part[] = [];
     for (const angle of [-1.05, 1.05, -0.65, 0.65, -0.3, 0.3, 0]) {
       const reach = 0.62 - Math.abs(angle) * 0.12 + random.between(-0.05, 0.05);
       const tip: Point = [reach * Math.sin(angle), -0.36 - reach * Math.cos(angle)];
-      const surface = patterned(leaf, mixInk(leaf, dark, 0.3), checks(3, 1));
-      blades.push({ shape: capsule([0, -0.34], tip, 0.12, 0.01), surface, bevel: 0.07 });
+      const shade = flat(mixInk(leaf, dark, random.between(0, 0.3)));
+      blades.push({ shape: capsule([0, -0.34], tip, 0.12, 0.01), surface: shade, bevel: 0.07 });
     }
     return [
       ...blades,

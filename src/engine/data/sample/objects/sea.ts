@@ -14,12 +14,14 @@ export const stripedFish: SampleClass = {
     const fin = anyInk(random);
     const height = random.between(0.36, 0.58);
     const tail = random.between(0.32, 0.5);
-    const rays = patterned(fin, mixInk(fin, dark, 0.55), stripes(0.11, 0.35, soft));
-    const bands = stripes(random.between(0.24, 0.36), random.between(0.4, 0.6), soft, noise, random.between(0, 0.25));
+    const rays = patterned(fin, mixInk(fin, dark, 0.55), stripes(0.13, 0.4, soft));
+    const bands = stripes(random.between(0.28, 0.42), random.between(0.4, 0.6), soft, noise, random.between(0, 0.25));
+    const upper = polygon([[-0.25, -height * 0.8], [0.15, -height - 0.26], [0.4, -height * 0.55]], 0.05);
+    const lower = polygon([[-0.1, height * 0.8], [0.25, height + 0.2], [0.32, height * 0.6]], 0.04);
     return [
       { shape: polygon([[0.45, 0], [0.95, -tail], [0.82, 0], [0.95, tail]], 0.04), surface: rays, bevel: 0.06 },
-      { shape: polygon([[-0.25, -height * 0.8], [0.15, -height - 0.26], [0.4, -height * 0.55]], 0.05), surface: rays, bevel: 0.05 },
-      { shape: polygon([[-0.1, height * 0.8], [0.25, height + 0.2], [0.32, height * 0.6]], 0.04), surface: rays, bevel: 0.05 },
+      { shape: upper, surface: rays, bevel: 0.05 },
+      { shape: lower, surface: rays, bevel: 0.05 },
       {
         shape: union([ellipse(-0.2, 0, 0.72, height), capsule([0, 0], [0.6, 0], height * 0.8, 0.08)], 0.1),
         surface: patterned(body, band, (x, y) => bands(x, y) * step(x + 0.62, 0.03)),
@@ -41,7 +43,7 @@ export const snail: SampleClass = {
     const foot = anyInk(random);
     const radius = random.between(0.52, 0.62);
     const raised = random.between(0.3, 0.6);
-    const turns = radius / random.between(2.6, 3.4);
+    const turns = radius / random.between(2.2, 2.9);
     const skin = flat(foot);
     const head: Point = [-0.82, 0.2 - raised * 0.5];
     const feeler = (dx: number): Part[] => [
@@ -84,7 +86,7 @@ export const starfish: SampleClass = {
     return [
       {
         shape: union(arms, 0.16),
-        surface: patterned(skin, mixInk(skin, wart, 0.6), spots(0.13, 0.3, soft, noise)),
+        surface: patterned(skin, mixInk(skin, wart, 0.6), spots(0.17, 0.32, soft, noise)),
         bevel: 0.2,
       },
       { shape: union(ridges), surface: flat(wart), bevel: 0.05 },

@@ -37,8 +37,9 @@ export const butterfly: SampleClass = {
     const body = mixInk(anyInk(random), dark, 0.7);
     const lift = random.between(-0.75, -0.5);
     const wide = random.between(0.3, 0.4);
-    const period = random.between(0.15, 0.21);
+    const period = random.between(0.19, 0.26);
     const eyes = rings(0.55, lift * 0.72, period, random.between(0.42, 0.58), soft);
+    const trunk = union([capsule([0, -0.32], [0, 0.55], 0.1, 0.06), circle(0, -0.38, 0.12)], 0.05);
     const eyes2 = rings(0.42, 0.5, period, random.between(0.42, 0.58), soft);
     return [
       {
@@ -53,7 +54,7 @@ export const butterfly: SampleClass = {
       },
       { shape: mirrored(capsule([0.03, -0.35], [0.24, -0.85], 0.025)), surface: flat(body), bevel: 0.03 },
       { shape: mirrored(circle(0.24, -0.86, 0.055)), surface: flat(body), bevel: 0.03 },
-      { shape: union([capsule([0, -0.32], [0, 0.55], 0.1, 0.06), circle(0, -0.38, 0.12)], 0.05), surface: flat(body), bevel: 0.1 },
+      { shape: trunk, surface: flat(body), bevel: 0.1 },
     ];
   },
 };
@@ -69,7 +70,7 @@ export const owl: SampleClass = {
     const beak = anyInk(random, 0.4);
     const fat = random.between(0.55, 0.68);
     const eye = random.between(0.25, 0.31);
-    const plumage = patterned(feather, rim, scales(random.between(0.26, 0.34), random.between(0.14, 0.22), soft));
+    const plumage = patterned(feather, rim, scales(random.between(0.32, 0.44), random.between(0.16, 0.24), soft));
     const ear = polygon([[0.2, -0.7], [0.58, -0.98], [0.56, -0.45]], 0.03);
     const toes = [0.16, 0.28, 0.4].map((x) => capsule([x, 0.86], [x, 0.96], 0.05));
     return [
