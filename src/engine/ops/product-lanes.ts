@@ -76,19 +76,19 @@ function streamed(gpu: Gpu, options: ProductOptions, accumulate: boolean): Dispa
   const fill =
     kind === 'nt'
       ? `
-    for (var i = 0u; i < ${length / 4}u; i++) {
-      var r0 = vec4f(); var r1 = vec4f(); var r2 = vec4f(); var r3 = vec4f();
-      if (inside && first + i * 4u < depth) {
-        let at = p.bOffset + column * 4u * p.bStride + first / 4u + i;
-        r0 = ${frame.b}[at];
-        r1 = ${frame.b}[at + p.bStride];
-        r2 = ${frame.b}[at + 2u * p.bStride];
-        r3 = ${frame.b}[at + 3u * p.bStride];
+    var r0 = vec4f(); var r1 = vec4f(); var r2 = vec4f(); var r3 = vec4f();
+    for (var i = 0u; i < ${length}u; i++) {
+      if ((i & 3u) == 0u) {
+        let read = inside && first + i < depth;
+        let at = p.bOffset + column * 4u * p.bStride + (first + i) / 4u;
+        r0 = select(vec4f(), ${frame.b}[at], read);
+        r1 = select(vec4f(), ${frame.b}[at + p.bStride], read);
+        r2 = select(vec4f(), ${frame.b}[at + 2u * p.bStride], read);
+        r3 = select(vec4f(), ${frame.b}[at + 3u * p.bStride], read);
       }
-      tile[4u * i] = vec4f(r0.x, r1.x, r2.x, r3.x);
-      tile[4u * i + 1u] = vec4f(r0.y, r1.y, r2.y, r3.y);
-      tile[4u * i + 2u] = vec4f(r0.z, r1.z, r2.z, r3.z);
-      tile[4u * i + 3u] = vec4f(r0.w, r1.w, r2.w, r3.w);
+      // One store with a running index: each such place takes seconds to compile.
+      tile[i] = vec4f(r0.x, r1.x, r2.x, r3.x);
+      r0 = r0.yzwx; r1 = r1.yzwx; r2 = r2.yzwx; r3 = r3.yzwx;
     }`
       : `
     for (var i = 0u; i < ${length}u; i++) {
