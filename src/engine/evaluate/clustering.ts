@@ -91,7 +91,7 @@ export function clusterScores(labels: ArrayLike<number>, clusters: ArrayLike<num
   return { nmi, ari, fscore };
 }
 
-/** Share (0 … 1) of samples that are right when each label is given the one cluster that suits all best; null without samples. */
+/** Share (0 … 1) of samples that are right when each label gets one cluster, as suits all best; null without samples. */
 export function matchedAccuracy(labels: ArrayLike<number>, clusters: ArrayLike<number>): number | null {
   const table = contingency(labels, clusters);
   if (table.total === 0) return null;

@@ -13,14 +13,17 @@ export function effectiveRank(features: Float32Array, dimension: number, centre 
   const values = Float64Array.from(features);
   if (centre) subtractMean(values, rows, dimension);
   // Squared singular values are the eigenvalues of the smaller of X Xᵀ and Xᵀ X.
-  const eigenvalues = rows < dimension ? symmetricEigenvalues(gramOfRows(values, rows, dimension), rows)
-    : symmetricEigenvalues(gramOfColumns(values, rows, dimension), dimension);
+  const eigenvalues =
+    rows < dimension
+      ? symmetricEigenvalues(gramOfRows(values, rows, dimension), rows)
+      : symmetricEigenvalues(gramOfColumns(values, rows, dimension), dimension);
   if (eigenvalues.some(Number.isNaN)) return NaN;
   const noise = Math.max(...eigenvalues) * eigenvalues.length * Number.EPSILON;
   const singular = eigenvalues.map((value) => (value > noise ? Math.sqrt(value) : 0));
   const sum = singular.reduce((total, value) => total + value, 0);
   if (sum === 0) return 0;
-  return Math.exp(singular.reduce((entropy, value) => (value > 0 ? entropy - (value / sum) * Math.log(value / sum) : entropy), 0));
+  const shares = singular.filter((value) => value > 0).map((value) => value / sum);
+  return Math.exp(shares.reduce((entropy, value) => entropy - value * Math.log(value), 0));
 }
 
 function subtractMean(values: Float64Array, rows: number, dimension: number): void {

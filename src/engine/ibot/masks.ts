@@ -15,8 +15,8 @@ export interface MaskOptions {
   pred_ratio_var: readonly number[];
   /** `block`: rectangles; `rand`: single patches anywhere. */
   pred_shape: 'block' | 'rand';
-  /** Bounds of a rectangle's rows / columns, drawn log-uniformly. */
-  pred_aspect_ratio: readonly [number, number];
+  /** The two bounds of a rectangle's rows / columns, drawn log-uniformly. */
+  pred_aspect_ratio: readonly number[];
   /** Before this epoch (counted from 0) nothing is masked. */
   pred_start_epoch: number;
 }

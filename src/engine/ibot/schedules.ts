@@ -34,7 +34,9 @@ export function cosineSchedule(options: CosineOptions): Schedule {
   const steps = epochsToSteps(epochs, stepsPerEpoch);
   const warmup = epochsToSteps(warmupEpochs, stepsPerEpoch);
   if (warmup > steps) {
-    throw new UserError(`The warm-up of ${warmupEpochs} epochs is longer than the run of ${epochs}: shorten it, or train longer.`);
+    throw new UserError(
+      `The warm-up of ${warmupEpochs} epochs is longer than the run of ${epochs}: shorten it, or train longer.`,
+    );
   }
   return (step) => {
     const at = Math.max(0, Math.min(step, steps - 1));

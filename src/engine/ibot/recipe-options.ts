@@ -1,0 +1,287 @@
+/**
+ * The one list of options: command line, form, help and documentation come from it. Every option of the original's
+ * parser (main_ibot.py, get_args_parser) is here under its own name, with its default unless a reason is given.
+ */
+
+export type OptionGroup = 'model' | 'head' | 'masks' | 'teacher' | 'training' | 'crops' | 'run' | 'evaluation';
+export type OptionType = 'number' | 'integer' | 'boolean' | 'choice' | 'numbers' | 'text';
+
+export interface OptionDescriptor<Value = unknown> {
+  type: OptionType;
+  /** Null: follows from other options (see `resolveRecipe`). */
+  default: Value;
+  group: OptionGroup;
+  /** One plain sentence. */
+  help: string;
+  /** The original's parser has an option of this name. */
+  original?: boolean;
+  /** `refused`: any value but the default is turned down with `reason`. `alias`: another name of `aliasOf`. */
+  status: 'honoured' | 'alias' | 'refused';
+  reason?: string;
+  aliasOf?: string;
+  choices?: readonly string[];
+  /** Choices that mean another one. */
+  choiceAliases?: Readonly<Record<string, string>>;
+  /** Choices of the original that are turned down, with the reason. */
+  refusedChoices?: Readonly<Record<string, string>>;
+  /** Bounds that are allowed themselves … */
+  minimum?: number;
+  maximum?: number;
+  /** … and bounds that are not. */
+  above?: number;
+  below?: number;
+  /** How many numbers a list must have; two are a range, the smaller first. */
+  count?: number;
+}
+
+type Details = Partial<Omit<OptionDescriptor, 'type' | 'default' | 'group' | 'help'>>;
+type Maker<Value> = (group: OptionGroup, value: Value, help: string, details?: Details) => OptionDescriptor<Value>;
+
+const maker =
+  <Value>(type: OptionType): Maker<Value> =>
+  (group, value, help, details = {}) => ({ type, default: value, group, help, status: 'honoured', ...details });
+
+const number = maker<number>('number');
+const integer = maker<number>('integer');
+const flag = maker<boolean>('boolean');
+const numbers = maker<number[]>('numbers');
+const text = maker<string>('text');
+/** Numbers that the chosen `arch` gives where they are not given themselves. */
+const derived = maker<number | null>('integer');
+
+function choice<const Choice extends string>(
+  group: OptionGroup,
+  choices: readonly Choice[],
+  value: NoInfer<Choice>,
+  help: string,
+  details: Details = {},
+): OptionDescriptor<Choice> {
+  return { type: 'choice', default: value, group, help, status: 'honoured', choices, ...details };
+}
+
+const original = true;
+const positive = { original, above: 0 };
+const atLeastZero = { original, minimum: 0 };
+const share = { original, minimum: 0, maximum: 1 };
+const swin = 'Swin is not built yet: choose vit_tiny, vit_small, vit_base or vit_large';
+const batchNorm = 'batch norms in the head are not built yet: choose ln or none';
+
+/** The options that make up a `Recipe`. */
+export const recipeOptions = {
+  arch: choice('model', ['vit_tiny', 'vit_small', 'vit_base', 'vit_large'], 'vit_small', 'Size of the transformer.', {
+    original,
+    choiceAliases: { deit_tiny: 'vit_tiny', deit_small: 'vit_small' },
+    refusedChoices: { swin_tiny: swin, swin_small: swin, swin_base: swin, swin_large: swin },
+  }),
+  patch_size: integer('model', 16, 'Side of a square patch in pixels; smaller is better and slower.', {
+    original,
+    minimum: 2,
+    maximum: 64,
+  }),
+  embed_dim: derived('model', null, 'Width of a token, in place of the one of `arch`.', { minimum: 4, maximum: 4096 }),
+  depth: derived('model', null, 'Number of blocks, in place of the one of `arch`.', { minimum: 1, maximum: 96 }),
+  num_heads: derived('model', null, 'Attention heads per block, in place of the number of `arch`.', { minimum: 1, maximum: 64 }),
+  mlp_ratio: number('model', 4, "Width of a block's hidden layer as a multiple of embed_dim.", { above: 0, maximum: 16 }),
+  drop_path: number('model', 0.1, 'Stochastic depth of the student: the share of samples for which its last block is skipped.', {
+    original,
+    minimum: 0,
+    below: 1,
+  }),
+
+  out_dim: integer('head', 8192, 'Outputs of the head for [CLS]; small folders need fewer, such as 1024.', {
+    original,
+    minimum: 2,
+    maximum: 262_144,
+  }),
+  patch_out_dim: integer('head', 8192, 'Outputs of the head for patches, where the two do not share a head.', {
+    original,
+    minimum: 2,
+    maximum: 262_144,
+  }),
+  shared_head: flag('head', false, "Whether the student's [CLS] and patches share one head; patch_out_dim is then out_dim.", {
+    original,
+  }),
+  shared_head_teacher: flag('head', true, "Whether the teacher's [CLS] and patches share one head.", { original }),
+  norm_last_layer: flag(
+    'head',
+    true,
+    "Whether each output's weights keep length 1; steadier, mostly slightly worse.",
+    { original },
+  ),
+  norm_in_head: choice('head', ['none', 'ln'], 'none', 'Normalisation in the head.', {
+    original,
+    choiceAliases: { None: 'none' },
+    refusedChoices: { bn: batchNorm, syncbn: batchNorm, csyncbn: batchNorm, psyncbn: batchNorm },
+  }),
+  act_in_head: choice('head', ['gelu', 'relu'], 'gelu', 'Activation in the head.', { original }),
+  head_hidden_dim: integer('head', 2048, "Width of the head's hidden layers.", { minimum: 1, maximum: 65_536 }),
+  head_bottleneck_dim: integer('head', 256, 'Width before the last layer; 0 leaves out bottleneck and last layer.', {
+    minimum: 0,
+    maximum: 65_536,
+  }),
+  head_layers: integer('head', 3, 'Layers of the head before the last one.', { minimum: 1, maximum: 16 }),
+
+  use_masked_im_modeling: flag('masks', true, 'Whether masked patches are hidden from the student.', { original }),
+  pred_ratio: numbers('masks', [0.3], 'Share of patches to mask; of a list every crop takes one entry at random.', share),
+  pred_ratio_var: numbers('masks', [0], 'How far a share may vary up and down; one for all or one per entry.', share),
+  pred_shape: choice('masks', ['block', 'rand'], 'block', 'Rectangles, or single patches anywhere.', { original }),
+  pred_aspect_ratio: numbers('masks', [0.3, 1 / 0.3], 'Least and greatest height of a rectangle relative to its width.', {
+    above: 0,
+    count: 2,
+  }),
+  pred_start_epoch: integer('masks', 0, 'Epoch from which patches are masked, counted from 0.', atLeastZero),
+  lambda1: number('masks', 1, 'Weight of the loss of [CLS].', atLeastZero),
+  lambda2: number('masks', 1, 'Weight of the loss of masked patches.', atLeastZero),
+
+  momentum_teacher: number(
+    'teacher',
+    0.996,
+    'Share of itself that the teacher keeps per step; rises to 1. Small batches need more.',
+    share,
+  ),
+  warmup_teacher_temp: number(
+    'teacher',
+    0.04,
+    'Temperature of the teacher at the start; lower it if the loss does not fall.',
+    positive,
+  ),
+  teacher_temp: number('teacher', 0.04, 'Temperature of the teacher after warm-up; above 0.07 is mostly unstable.', positive),
+  warmup_teacher_patch_temp: number('teacher', 0.04, 'As warmup_teacher_temp, for patches.', positive),
+  teacher_patch_temp: number('teacher', 0.07, 'As teacher_temp, for patches.', positive),
+  warmup_teacher_temp_epochs: number(
+    'teacher',
+    30,
+    "Epochs of the teacher temperature's warm-up; a fraction is counted in steps.",
+    atLeastZero,
+  ),
+  student_temp: number('teacher', 0.1, 'Temperature of the student.', { above: 0 }),
+  center_momentum: number('teacher', 0.9, 'Share of itself that the centre of [CLS] outputs keeps per step.', {
+    minimum: 0,
+    maximum: 1,
+  }),
+  center_momentum2: number('teacher', 0.9, 'Share of itself that the centre of patch outputs keeps per step.', {
+    minimum: 0,
+    maximum: 1,
+  }),
+
+  epochs: number('training', 100, 'Passes over the pictures; may be a fraction.', positive),
+  batch_size: integer('training', 128, 'Pictures per step of the optimiser.', { minimum: 1, maximum: 1_048_576 }),
+  accumulate: integer('training', 1, 'Parts in which a batch is computed, to need less memory; the result is the same.', {
+    minimum: 1,
+  }),
+  lr: number('training', 0.0005, 'Highest learning rate, for a batch of 256; it is scaled with the batch.', positive),
+  min_lr: number('training', 1e-6, 'Learning rate at the end, not scaled.', atLeastZero),
+  warmup_epochs: number('training', 10, "Epochs of the learning rate's warm-up; a fraction is counted in steps.", atLeastZero),
+  weight_decay: number('training', 0.04, 'Weight decay at the start.', atLeastZero),
+  weight_decay_end: number('training', 0.4, 'Weight decay at the end.', atLeastZero),
+  clip_grad: number('training', 3, 'Longest gradient of one parameter; 0 does not clip.', atLeastZero),
+  freeze_last_layer: number(
+    'training',
+    1,
+    'Epochs during which the last layer rests; a fraction is counted in steps.',
+    atLeastZero,
+  ),
+  optimizer: choice('training', ['adamw'], 'adamw', 'Optimiser.', {
+    original,
+    refusedChoices: {
+      sgd: 'SGD is not built yet: choose adamw',
+      lars: 'LARS is not built yet: choose adamw',
+    },
+  }),
+  use_fp16: flag('training', false, "Half precision; the original's default is true.", {
+    original,
+    status: 'refused',
+    reason: 'half precision is not built yet: leave it out, training runs in full precision',
+  }),
+  seed: integer('training', 0, 'Same seed, same run.', { original, minimum: 0, maximum: 4_294_967_295 }),
+
+  global_crops_number: integer('crops', 2, 'Large crops per picture; the first two are compared in the log.', {
+    original,
+    minimum: 2,
+    maximum: 16,
+  }),
+  global_crops_scale: numbers('crops', [0.14, 1], 'Least and greatest share of the picture in a large crop.', {
+    original,
+    above: 0,
+    maximum: 1,
+    count: 2,
+  }),
+  global_crops_size: integer(
+    'crops',
+    224,
+    'Side of a large crop in pixels, a multiple of the patch.',
+    { minimum: 2, maximum: 4096 },
+  ),
+  local_crops_number: integer('crops', 0, 'Small crops per picture.', { original, minimum: 0, maximum: 64 }),
+  local_crops_scale: numbers('crops', [0.05, 0.4], 'Least and greatest share of the picture in a small crop.', {
+    original,
+    above: 0,
+    maximum: 1,
+    count: 2,
+  }),
+  local_crops_size: integer(
+    'crops',
+    96,
+    'Side of a small crop in pixels, a multiple of the patch.',
+    { minimum: 2, maximum: 4096 },
+  ),
+
+  data_path: text('run', '', 'Folder of pictures; on the command line the first argument.', { original }),
+  output_dir: text('run', '', 'Folder of the run; on the command line --out.', { original }),
+  workers: integer(
+    'run',
+    0,
+    'Threads that decode pictures; 0 takes what the processor has to spare.',
+    { minimum: 0, maximum: 256 },
+  ),
+  checkpoint_minutes: number('run', 10, 'Minutes between checkpoints; 0 for none by time.', { minimum: 0 }),
+  checkpoint_every: integer('run', 1, 'Epochs between checkpoints; 0 for none by epoch.', { minimum: 0 }),
+  keep_checkpoints: integer('run', 2, 'How many of the latest checkpoints are kept.', { minimum: 1 }),
+  keep_every: integer('run', 40, 'Every so many epochs the checkpoint is kept for good; 0 for none.', { minimum: 0 }),
+
+  hold_out: number('evaluation', 0.1, 'Share of pictures kept out of training, to measure on.', { minimum: 0, maximum: 0.9 }),
+  knn_every: integer('evaluation', 1, 'Epochs between measurements on the held-out pictures; 0 for none.', { minimum: 0 }),
+  evaluate_student: flag('evaluation', false, 'Whether the student is measured beside the teacher.'),
+};
+
+const alias = (aliasOf: keyof typeof recipeOptions, details: Details = {}): OptionDescriptor => ({
+  ...(recipeOptions[aliasOf] as OptionDescriptor),
+  help: `Another name of ${aliasOf}.`,
+  status: 'alias',
+  aliasOf,
+  original,
+  ...details,
+});
+
+/** Other names of the options above, and options of the original that have no place here. */
+const otherOptions: Record<string, OptionDescriptor> = {
+  batch_size_per_gpu: alias('batch_size'),
+  num_workers: alias('workers'),
+  saveckp_freq: alias('keep_every'),
+  window_size: integer('model', 7, 'Side of a window of Swin, in patches.', {
+    original,
+    status: 'refused',
+    reason: 'it belongs to Swin, which is not built yet',
+  }),
+  load_from: text('run', '', 'Checkpoint to go on from.', {
+    original,
+    status: 'refused',
+    reason: 'a run goes on with `ibot resume RUN`',
+  }),
+  dist_url: text('run', 'env://', 'Where the processes of a cluster meet.', {
+    original,
+    status: 'refused',
+    reason: 'a run uses one device',
+  }),
+  local_rank: integer('run', 0, 'Number of this process on its machine.', {
+    original,
+    status: 'refused',
+    reason: 'a run uses one device',
+  }),
+};
+
+/** Every name that may be given, in the order of the help. */
+export const options: Readonly<Record<string, OptionDescriptor>> = { ...recipeOptions, ...otherOptions };
+
+/** Names of the options that the original has too. */
+export const originalOptions: readonly string[] = Object.keys(options).filter((name) => options[name]?.original);
