@@ -1,0 +1,466 @@
+/**
+ * Both losses of iBOT in one op: last layer, temperature, centre, softmax and cross-entropy of the [CLS] tokens across
+ * views and of the masked patches (iBOTLoss in main_ibot.py of the original; paper, equations 1–3). It is walked in
+ * chunks so that logits [rows, out_dim] never exist as a whole: a chunk gives its losses and its gradients at once.
+ *
+ * [CLS]: for each student crop v and teacher crop q ≠ v: H(softmax((t_q − c) / τt), softmax(s_v / τs)); mean over the
+ * batch and over the pairs, × lambda1. A chunk is a range of samples with all their crops.
+ * Patches: for each masked patch of a global crop the same with the teacher's output for that patch, × 1 / max(1, masked
+ * patches of the sample); sum over patches, mean over batch and global crops, × lambda2. A chunk is a range of rows.
+ */
+import { spread, type Dispatch, type Graph, type Lowering, type OpDefinition, type Tensor } from '../graph';
+import {
+  chunkRowsKernel,
+  columnSumKernel,
+  METRICS_LENGTH,
+  metricsKernel,
+  studentKernel,
+  teacherKernel,
+  zeroRowsKernel,
+  type LossForm,
+  type LossKind,
+} from './distillation-kernels';
+import { product } from './product';
+
+export { METRIC, METRICS_LENGTH } from './distillation-kernels';
+
+/** The values that change from step to step without a new plan. */
+export interface LossScalars {
+  studentTemp: number;
+  teacherTemp: number;
+  teacherPatchTemp: number;
+  lambda1: number;
+  lambda2: number;
+  /** 1 / micro-batches: gradients, metrics and centre sums of a step add up to means. Default 1. */
+  gradientScale?: number;
+  centreMomentum: number;
+  centreMomentum2: number;
+}
+
+export const LOSS_SCALARS_LENGTH = 8;
+
+export function encodeLossScalars(scalars: LossScalars): Float32Array {
+  const { studentTemp, teacherTemp, teacherPatchTemp, lambda1, lambda2, gradientScale = 1 } = scalars;
+  const { centreMomentum, centreMomentum2 } = scalars;
+  return new Float32Array([
+    studentTemp,
+    teacherTemp,
+    teacherPatchTemp,
+    lambda1,
+    lambda2,
+    gradientScale,
+    centreMomentum,
+    centreMomentum2,
+  ]);
+}
+
+interface DistillationAttributes {
+  batch: number;
+  globalCrops: number;
+  localCrops: number;
+  /** Most masked rows there can be. */
+  capacity: number;
+  chunkBytes: number;
+}
+
+/** Pieces of at most `most` that differ by one at the largest. */
+function ranges(total: number, most: number): { first: number; length: number }[] {
+  const pieces = Math.ceil(total / Math.max(1, most));
+  return Array.from({ length: pieces }, (_, i) => {
+    const first = Math.floor((i * total) / pieces);
+    return { first, length: Math.floor(((i + 1) * total) / pieces) - first };
+  });
+}
+
+/** What one of the two losses works on. */
+interface Side {
+  kind: LossKind;
+  student: Tensor;
+  weight: Tensor;
+  teacher: Tensor;
+  teacherWeight: Tensor;
+  centre: Tensor;
+  outDim: number;
+  studentGradient: Tensor;
+  weightGradient: Tensor;
+  /** The weight's gradient already holds something. */
+  begun: boolean;
+  /** Sum of the teacher's distributions, [outDim]. */
+  means: Tensor;
+}
+
+class LossLowering {
+  readonly dispatches: Dispatch[] = [];
+  readonly bottleneck: number;
+  readonly studentRows: number;
+  readonly teacherRows: number;
+  /** Per row: [CLS] losses, [CLS] entropies, patch losses, patch entropies. */
+  readonly results: Tensor;
+  private readonly limit: number;
+
+  constructor(
+    private readonly lowering: Lowering,
+    private readonly attributes: DistillationAttributes,
+    private readonly scalars: Tensor,
+    student: Tensor,
+  ) {
+    const { batch, globalCrops, localCrops, capacity, chunkBytes } = attributes;
+    this.bottleneck = student.columns;
+    this.studentRows = batch * (globalCrops + localCrops);
+    this.teacherRows = batch * globalCrops;
+    this.results = lowering.scratch([this.studentRows + this.teacherRows + 2 * capacity]);
+    this.limit = Math.min(chunkBytes, lowering.gpu.limits.maxStorageBufferBindingSize);
+  }
+
+  private form(outDim: number): LossForm {
+    const width = this.lowering.gpu.info.software ? 8 : outDim >= 4096 ? 256 : 64;
+    return { width, vec4: outDim % 4 === 0 };
+  }
+
+  private push(...dispatches: Dispatch[]): void {
+    this.dispatches.push(...dispatches);
+  }
+
+  /** [CLS] rows of every crop; `predicted`: arg max of teacher and student rows. */
+  cls(side: Side, predicted: { teacher: Tensor; student: Tensor }): void {
+    const { lowering, bottleneck, attributes } = this;
+    const { batch, globalCrops, localCrops } = attributes;
+    const crops = globalCrops + localCrops;
+    const chunks = ranges(batch, Math.floor(this.limit / (4 * side.outDim * (crops + globalCrops))));
+    const longest = Math.max(...chunks.map((chunk) => chunk.length));
+    const whole = chunks.length === 1;
+    const logits = lowering.scratch([crops * longest, side.outDim]);
+    const teacher = lowering.scratch([globalCrops * longest, side.outDim]);
+    const packed = { student: side.student, teacher: side.teacher, gradient: side.studentGradient };
+    if (!whole) {
+      packed.student = lowering.scratch([crops * longest, bottleneck]);
+      packed.teacher = lowering.scratch([globalCrops * longest, bottleneck]);
+      packed.gradient = lowering.scratch([crops * longest, bottleneck]);
+    }
+    const copy = (direction: 'gather' | 'scatter', all: Tensor, part: Tensor, rows: number, chunk: number, first: number): void =>
+      this.push({
+        kernel: chunkRowsKernel(direction),
+        tensors: [all, part],
+        params: { size: rows * bottleneck, columns: bottleneck, chunk, batch, first },
+        workgroups: spread(Math.ceil((rows * bottleneck) / 256)),
+      });
+    for (const { first, length } of chunks) {
+      if (!whole) {
+        copy('gather', side.student, packed.student, crops * length, length, first);
+        copy('gather', side.teacher, packed.teacher, globalCrops * length, length, first);
+      }
+      const place = { chunk: length, batch, first };
+      this.teacher(side, teacher, { tensor: packed.teacher }, globalCrops * length, place, predicted.teacher);
+      this.student(side, logits, teacher, { tensor: packed.student }, crops * length, place, predicted.student);
+      this.gradients(side, logits, { tensor: packed.student }, { tensor: packed.gradient }, crops * length, undefined);
+      if (!whole) copy('scatter', side.studentGradient, packed.gradient, crops * length, length, first);
+    }
+  }
+
+  /** Masked rows, which follow the [CLS] rows in the student's and the teacher's tensors. */
+  patches(side: Side, weights: Tensor, count: Tensor): void {
+    const { lowering, bottleneck, attributes } = this;
+    const { capacity } = attributes;
+    const chunks = ranges(capacity, Math.floor(this.limit / (4 * side.outDim * 2)));
+    const longest = Math.max(...chunks.map((chunk) => chunk.length));
+    const logits = lowering.scratch([longest, side.outDim]);
+    const teacher = lowering.scratch([longest, side.outDim]);
+    for (const { first, length } of chunks) {
+      const place = { chunk: length, batch: capacity, first };
+      const rowCount = { tensor: count, subtract: first };
+      const offset = (this.studentRows + first) * bottleneck;
+      const input = { tensor: side.student, offset };
+      this.teacher(
+        side,
+        teacher,
+        { tensor: side.teacher, offset: (this.teacherRows + first) * bottleneck },
+        length,
+        place,
+        count,
+        rowCount,
+      );
+      this.student(side, logits, teacher, input, length, place, weights, rowCount);
+      this.gradients(side, logits, input, { tensor: side.studentGradient, offset }, length, rowCount);
+    }
+    this.zeroRows(side.studentGradient, this.studentRows * bottleneck, capacity, bottleneck, count);
+  }
+
+  zeroRows(tensor: Tensor, offset: number, rows: number, columns: number, count?: Tensor): void {
+    this.push({
+      kernel: zeroRowsKernel(count !== undefined),
+      tensors: [tensor, ...(count ? [count] : [])],
+      params: { size: rows * columns, columns, offset },
+      workgroups: spread(Math.ceil((rows * columns) / 1024)),
+    });
+  }
+
+  private teacher(
+    side: Side,
+    logits: Tensor,
+    input: { tensor: Tensor; offset?: number },
+    rows: number,
+    place: { chunk: number; batch: number; first: number },
+    last: Tensor,
+    rowCount?: { tensor: Tensor; subtract: number },
+  ): void {
+    const { lowering, scalars, results, bottleneck, studentRows, teacherRows } = this;
+    const form = this.form(side.outDim);
+    const columns = form.vec4 ? side.outDim / 4 : side.outDim;
+    const entropyOffset = side.kind === 'cls' ? studentRows : studentRows + teacherRows + this.attributes.capacity;
+    const rowLanes = lowering.gpu.info.software ? 1 : 16;
+    this.push(
+      ...product(lowering, {
+        kind: 'nt',
+        m: rows,
+        n: side.outDim,
+        k: bottleneck,
+        a: input,
+        b: { tensor: side.teacherWeight },
+        c: { tensor: logits },
+        rowCount,
+      }),
+      {
+        kernel: teacherKernel(form, side.kind),
+        tensors: [logits, side.centre, scalars, results, last],
+        params: { rows, columns, ...place, entropyOffset },
+        workgroups: spread(rows),
+      },
+      {
+        kernel: columnSumKernel(rowLanes, form.vec4, side.kind),
+        tensors: [logits, side.means, ...(rowCount ? [rowCount.tensor] : [])],
+        params: { rows, columns, first: place.first, add: place.first > 0 ? 1 : 0 },
+        workgroups: spread(Math.ceil(columns / 16)),
+      },
+    );
+  }
+
+  private student(
+    side: Side,
+    logits: Tensor,
+    teacher: Tensor,
+    input: { tensor: Tensor; offset?: number },
+    rows: number,
+    place: { chunk: number; batch: number; first: number },
+    last: Tensor,
+    rowCount?: { tensor: Tensor; subtract: number },
+  ): void {
+    const { lowering, scalars, results, bottleneck } = this;
+    const { globalCrops } = this.attributes;
+    const form = this.form(side.outDim);
+    this.push(
+      ...product(lowering, {
+        kind: 'nt',
+        m: rows,
+        n: side.outDim,
+        k: bottleneck,
+        a: input,
+        b: { tensor: side.weight },
+        c: { tensor: logits },
+        rowCount,
+      }),
+      {
+        kernel: studentKernel(form, side.kind),
+        tensors: [logits, teacher, scalars, results, last, ...(rowCount ? [rowCount.tensor] : [])],
+        params: {
+          rows,
+          columns: form.vec4 ? side.outDim / 4 : side.outDim,
+          ...place,
+          globalCrops,
+          lossOffset: side.kind === 'cls' ? 0 : this.studentRows + this.teacherRows,
+          share: this.share(side.kind),
+        },
+        workgroups: spread(rows),
+      },
+    );
+  }
+
+  private gradients(
+    side: Side,
+    logits: Tensor,
+    input: { tensor: Tensor; offset?: number },
+    output: { tensor: Tensor; offset?: number },
+    rows: number,
+    rowCount: { tensor: Tensor; subtract: number } | undefined,
+  ): void {
+    const { lowering, bottleneck } = this;
+    const both = { k: side.outDim, n: bottleneck, rowCount };
+    this.push(
+      ...product(lowering, { ...both, kind: 'nn', m: rows, a: { tensor: logits }, b: { tensor: side.weight }, c: output }),
+      ...product(lowering, {
+        ...both,
+        kind: 'tn',
+        m: side.outDim,
+        k: rows,
+        a: { tensor: logits },
+        b: input,
+        c: { tensor: side.weightGradient },
+        accumulate: side.begun,
+      }),
+    );
+    side.begun = true;
+  }
+
+  /** 1 / (batch × terms): each term is a mean over the batch, then the mean over terms. */
+  share(kind: LossKind): number {
+    const { batch, globalCrops, localCrops } = this.attributes;
+    const terms = kind === 'patch' ? globalCrops : globalCrops * (globalCrops + localCrops) - globalCrops;
+    return terms > 0 ? 1 / (batch * terms) : 0;
+  }
+}
+
+export const distillationLossOp: OpDefinition<DistillationAttributes> = {
+  name: 'distillation-loss',
+  outputs: ([z, w, w2], { batch, globalCrops, localCrops }) => [
+    { shape: z!.shape },
+    { shape: w!.shape },
+    { shape: [METRICS_LENGTH] },
+    { shape: [globalCrops * batch], dtype: 'u32' },
+    { shape: [(globalCrops + localCrops) * batch], dtype: 'u32' },
+    ...(w2 ? [{ shape: w2.shape }] : []),
+  ],
+  lower: ({ inputs, outputs, attributes }, lowering) => {
+    const [z, w, w2, tz, tw, tw2, centre, centre2, scalars, weights, count] = inputs;
+    const [dz, dw, metrics, teacherPredicted, studentPredicted, dw2] = outputs;
+    const { batch, globalCrops, capacity } = attributes;
+    const loss = new LossLowering(lowering, attributes, scalars!, z!);
+    const shared = { student: z!, teacher: tz!, studentGradient: dz! };
+    const cls: Side = {
+      ...shared,
+      kind: 'cls',
+      weight: w!,
+      teacherWeight: tw!,
+      centre: centre!,
+      outDim: w!.rows,
+      weightGradient: dw!,
+      begun: false,
+      means: lowering.scratch([w!.rows]),
+    };
+    loss.cls(cls, { teacher: teacherPredicted!, student: studentPredicted! });
+    const patchOutDim = (w2 ?? w!).rows;
+    const patchMeans = lowering.scratch([patchOutDim]);
+    if (capacity > 0) {
+      const patch: Side = {
+        ...shared,
+        kind: 'patch',
+        weight: w2 ?? w!,
+        teacherWeight: tw2 ?? tw!,
+        centre: centre2!,
+        outDim: patchOutDim,
+        weightGradient: dw2 ?? dw!,
+        begun: dw2 === undefined,
+        means: patchMeans,
+      };
+      loss.patches(patch, weights!, count!);
+    } else if (dw2) {
+      loss.zeroRows(dw2, 0, dw2.rows, dw2.columns);
+    }
+    loss.dispatches.push({
+      kernel: metricsKernel(lowering.gpu.info.software ? 8 : 64, capacity > 0),
+      tensors: [
+        loss.results,
+        cls.means,
+        teacherPredicted!,
+        studentPredicted!,
+        scalars!,
+        metrics!,
+        ...(capacity > 0 ? [patchMeans, count!] : []),
+      ],
+      params: {
+        batch,
+        studentRows: loss.studentRows,
+        teacherRows: loss.teacherRows,
+        capacity,
+        outDim: cls.outDim,
+        patchOutDim,
+        clsShare: loss.share('cls'),
+        patchShare: loss.share('patch'),
+        crop1: globalCrops > 1 ? batch : 0,
+      },
+      workgroups: [1, 1, 1],
+    });
+    return loss.dispatches;
+  },
+};
+
+export interface DistillationLossOptions {
+  /** Student bottleneck rows after normalisation, [(global + local crops) · batch + capacity, bottleneck]: [CLS] rows
+   * crop-major (row = crop · batch + sample, global crops first), then the masked patches. */
+  student: Tensor;
+  /** Last layer's weight after weight normalisation, [out_dim, bottleneck]. */
+  weight: Tensor;
+  /** The patches' own last layer, [patch_out_dim, bottleneck]; undefined where one serves both. */
+  weight2?: Tensor;
+  /** Teacher bottleneck rows, [global crops · batch + capacity, bottleneck]: [CLS], then the same patches. */
+  teacher: Tensor;
+  teacherWeight: Tensor;
+  teacherWeight2?: Tensor;
+  /** [out_dim] and [patch_out_dim], as they were before the step. */
+  centre: Tensor;
+  centre2: Tensor;
+  /** f32 [LOSS_SCALARS_LENGTH], see `encodeLossScalars`. */
+  scalars: Tensor;
+  /** f32 [capacity]: 1 / max(1, masked patches in that sample's crop). With `count`, needed if capacity > 0. */
+  maskedWeights?: Tensor;
+  /** u32 [1]: masked rows there are in this step; may be 0. */
+  maskedCount?: Tensor;
+  batch: number;
+  globalCrops: number;
+  localCrops: number;
+  /** Most bytes of logits (student's and teacher's together) that exist at a time. Default 64 MiB. */
+  chunkBytes?: number;
+}
+
+export interface DistillationLoss {
+  /** Gradients to seed the walk with: of `student` (0 past the count), `weight`, `weight2`. */
+  studentGradient: Tensor;
+  weightGradient: Tensor;
+  weight2Gradient: Tensor | undefined;
+  /** Pairs for `addGradients`. */
+  seeds: [Tensor, Tensor][];
+  /** f32 [METRICS_LENGTH], see METRIC; all but the count times gradientScale, so that micro-batches add up. */
+  metrics: Tensor;
+  /** u32 [global crops · batch]: arg max of the teacher's raw [CLS] logits. */
+  teacherPredicted: Tensor;
+  /** u32 [crops · batch]. */
+  studentPredicted: Tensor;
+}
+
+/** @throws Error where shapes do not fit each other */
+export function distillationLoss(graph: Graph, options: DistillationLossOptions): DistillationLoss {
+  const { student, weight, weight2, teacher, teacherWeight, teacherWeight2, centre, centre2, scalars } = options;
+  const { maskedWeights, maskedCount, batch, globalCrops, localCrops, chunkBytes = 64 * 2 ** 20 } = options;
+  const capacity = maskedWeights?.size ?? 0;
+  const outDim = weight.rows;
+  const patchOutDim = (weight2 ?? weight).rows;
+  const need = (ok: boolean, what: string): void => {
+    if (!ok) throw new Error(`distillationLoss: ${what}`);
+  };
+  need(student.rows === (globalCrops + localCrops) * batch + capacity, `student has ${student.rows} rows`);
+  need(teacher.rows === globalCrops * batch + capacity, `teacher has ${teacher.rows} rows`);
+  need(teacher.columns === student.columns && weight.columns === student.columns, 'bottleneck sizes differ');
+  need(teacherWeight.rows === outDim && centre.size === outDim, `out_dim ${outDim} differs in teacher or centre`);
+  need((teacherWeight2 ?? teacherWeight).rows === patchOutDim, `patch_out_dim ${patchOutDim} differs in the teacher`);
+  need(centre2.size === patchOutDim, `patch_out_dim ${patchOutDim} differs in the centre`);
+  need(scalars.size >= LOSS_SCALARS_LENGTH, 'scalars are too short');
+  need(capacity === 0 || maskedCount !== undefined, 'maskedCount is missing');
+  const outputs = graph.add(
+    distillationLossOp,
+    [student, weight, weight2, teacher, teacherWeight, teacherWeight2, centre, centre2, scalars, maskedWeights, maskedCount],
+    { batch, globalCrops, localCrops, capacity, chunkBytes },
+  );
+  const [studentGradient, weightGradient, metrics, teacherPredicted, studentPredicted, weight2Gradient] = outputs;
+  const seeds: [Tensor, Tensor][] = [
+    [student, studentGradient!],
+    [weight, weightGradient!],
+  ];
+  if (weight2) seeds.push([weight2, weight2Gradient!]);
+  return {
+    studentGradient: studentGradient!,
+    weightGradient: weightGradient!,
+    weight2Gradient,
+    seeds,
+    metrics: metrics!,
+    teacherPredicted: teacherPredicted!,
+    studentPredicted: studentPredicted!,
+  };
+}
