@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { withoutDriverNoise } from './driver-noise.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -47,8 +48,13 @@ export async function engineEnvironment(prefer) {
 }
 
 /** Runs a Node program to its end as if it were this one; resolves to the exit status. */
-export function runNode(parameters, environment, stdio = 'inherit') {
-  const child = spawn(process.execPath, parameters, { env: environment, stdio });
+export function runNode(parameters, environment) {
+  // At a terminal the driver's noise is taken out; the program then learns from a variable that its standard error is one.
+  const filtered = process.stderr.isTTY;
+  const terminal = filtered ? { IBOT_TERMINAL_COLUMNS: String(process.stderr.columns ?? 80) } : {};
+  const stdio = ['inherit', 'inherit', filtered ? 'pipe' : 'inherit'];
+  const child = spawn(process.execPath, parameters, { env: { ...environment, ...terminal }, stdio });
+  child.stderr?.pipe(withoutDriverNoise()).pipe(process.stderr);
   // Ctrl-C at a terminal reaches the child by itself, through the process group: a second one sent by us would count as the
   // user's second. Without a terminal the signal reached this process alone and is handed on. npm repeats signals, so once.
   const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;

@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process';
+import type { Transform } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-const setUp = pathToFileURL(join(import.meta.dirname, '..', '..', 'scripts', 'set-up.mjs')).href;
+const scripts = join(import.meta.dirname, '..', '..', 'scripts');
+const setUp = pathToFileURL(join(scripts, 'set-up.mjs')).href;
+const filter = (await import(pathToFileURL(join(scripts, 'driver-noise.mjs')).href)) as { withoutDriverNoise(): Transform };
 
 /** Starts a launcher whose program is `program`, sends `signals` to the launcher alone once the program says "ready". */
 async function launch(program: string, signals: NodeJS.Signals[]): Promise<{ output: string; status: number | null }> {
@@ -50,5 +53,26 @@ describe('the launcher', () => {
     const { output, status } = await launch(counting, ['SIGINT', 'SIGINT']);
     expect(output).toContain('{"SIGINT":1,"SIGTERM":0}');
     expect(status).toBe(7);
+  });
+});
+
+describe("the filter of the driver's noise", () => {
+  const noise = 'Warning: maxDynamicUniformBuffersPerPipelineLayout artificially reduced from 1000000 to 16 to fit.\n';
+  const { withoutDriverNoise } = filter;
+
+  it.each([1, 7, 1000])('takes it out, in pieces of %d bytes', async (size) => {
+    const text = `one é\n${noise}${noise}Warning: mind\n 10%\r 20%${noise}Warning: maxDyn`;
+    const stream = withoutDriverNoise();
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; at += size) stream.write(bytes.subarray(at, at + size));
+    stream.end();
+    const chunks = await stream.toArray();
+    expect(Buffer.concat(chunks).toString()).toBe('one é\nWarning: mind\n 10%\r 20%Warning: maxDyn');
+  });
+
+  it('lets a progress line through without waiting for its end', () => {
+    const stream = withoutDriverNoise();
+    stream.write(' 10% of what');
+    expect(String(stream.read())).toBe(' 10% of what');
   });
 });

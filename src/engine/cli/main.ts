@@ -3,6 +3,10 @@ import { Command } from 'commander';
 import { UserError } from '../errors';
 import { registerDevices } from './devices';
 
+// The launcher reads our standard error to take the driver's noise out; it is a terminal all the same.
+const columns = Number(process.env.IBOT_TERMINAL_COLUMNS);
+if (columns) Object.assign(process.stderr, { isTTY: true, columns });
+
 const program = new Command('ibot')
   .description('Pretrain vision transformers with iBOT on your own pictures, on any GPU.')
   .option('--debug', 'show where an error happened')

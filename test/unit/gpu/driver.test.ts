@@ -130,10 +130,13 @@ describe('the choice of a driver', () => {
       return [softwareName];
     };
     const first = await driverEnvironment(options({ probe }));
-    const begin = performance.now();
-    const second = await driverEnvironment(options({ probe }));
-    expect(performance.now() - begin).toBeLessThan(50);
-    expect(second).toEqual(first);
+    let fastest = Infinity; // of several, since others may use the processor
+    for (let time = 0; time < 5; time++) {
+      const begin = performance.now();
+      expect(await driverEnvironment(options({ probe }))).toEqual(first);
+      fastest = Math.min(fastest, performance.now() - begin);
+    }
+    expect(fastest).toBeLessThan(50);
     expect(questions).toBe(1);
     await driverEnvironment(options({ probe, machine: { ...bare, cards: ['/dev/nvidia0'] } }));
     expect(questions).toBe(2);
