@@ -167,6 +167,8 @@ export function centreCropNormalise(
   const { size, mean, std } = attributes;
   const [height, width] = typeof size === 'number' ? [size, size] : size;
   const pictures = pixels.size / (height * width);
-  if (!Number.isInteger(pictures)) throw new Error(`centreCropNormalise: ${pixels.size} pixels are no pictures of ${height}×${width}`);
+  if (!Number.isInteger(pictures)) {
+    throw new Error(`centreCropNormalise: ${pixels.size} pixels are no pictures of ${height}×${width}`);
+  }
   return graph.one(unpackOp, [pixels], { mean, std, pictures, height, width });
 }

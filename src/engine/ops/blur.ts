@@ -3,7 +3,7 @@
  * Pillow blurs with three extended box filters per direction (`BoxBlur.c`; Gwosdek et al. 2011, "Theoretical foundations of
  * Gaussian convolution by extended box filtering"). Here they are one filter, their convolution with itself.
  */
-import type { Kernel } from '../graph';
+import type { Dispatch, Kernel } from '../graph';
 import { COLOURS, FLAG } from './colour';
 
 /** Three boxes of reach 2 (standard deviations below √6) reach 6 pixels. */
@@ -24,7 +24,8 @@ struct Weights { near: vec4f, far: vec3f }
 fn blurWeights(deviation: f32) -> Weights {
   let variance = min(deviation, ${LARGEST_BLUR}) * min(deviation, ${LARGEST_BLUR}) / 3.0;
   let whole = floor((sqrt(12.0 * variance + 1.0) - 1.0) * 0.5);
-  let part = (2.0 * whole + 1.0) * (whole * (whole + 1.0) - 3.0 * variance) / (6.0 * (variance - (whole + 1.0) * (whole + 1.0)));
+  let next = whole + 1.0;
+  let part = (whole + next) * (whole * next - 3.0 * variance) / (6.0 * (variance - next * next));
   let inner = 1.0 / (2.0 * (whole + part) + 1.0);
   let edge = (1.0 - (2.0 * whole + 1.0) * inner) * 0.5;
   let b = select(vec3f(inner, edge, 0.0), vec3f(inner, inner, edge), whole >= 1.0);
@@ -52,8 +53,10 @@ function blurred(channel: string, n: number): string {
     .map((d) => (d === 0 ? `${weight(0)} * ${at(0)}` : `${weight(d)} * (${at(-d)} + ${at(d)})`))
     .join(' + ');
 }
-const blurredGroup = (group: number): string =>
-  `packFine(${['r', 'g', 'b'].map((c) => `vec4f(${range(0, 4).map((i) => blurred(c, 4 * group + i)).join(',\n    ')})`).join(',\n    ')})`;
+function blurredGroup(group: number): string {
+  const pixels = (channel: string): string => range(0, 4).map((i) => blurred(channel, 4 * group + i)).join(',\n    ');
+  return `packFine(${['r', 'g', 'b'].map((channel) => `vec4f(${pixels(channel)})`).join(',\n    ')})`;
+}
 
 /** A thread blurs eight pixels of a row, from six groups of four. Edges repeat. */
 const alongRows: Kernel = {
@@ -86,11 +89,12 @@ fn load(line: u32, at: i32) -> Colours {
 const ROWS = 4;
 
 /** The sums of row `k` get loaded row `t` (both from the thread's first row). */
-const addRow = (t: number): string =>
-  `{ let c = fineRow(first, ${t});${range(0, ROWS)
-    .filter((k) => Math.abs(t - k) <= REACH)
-    .map((k) => ` r${k} += ${weight(Math.abs(t - k))} * c.r; g${k} += ${weight(Math.abs(t - k))} * c.g; b${k} += ${weight(Math.abs(t - k))} * c.b;`)
-    .join('')} }`;
+function addRow(t: number): string {
+  const add = (k: number): string =>
+    ['r', 'g', 'b'].map((channel) => `${channel}${k} += ${weight(Math.abs(t - k))} * c.${channel};`).join(' ');
+  const reached = range(0, ROWS).filter((k) => Math.abs(t - k) <= REACH);
+  return `{ let c = fineRow(first, ${t}); ${reached.map(add).join(' ')} }`;
+}
 
 const storePlanes = (vec4: boolean): string =>
   vec4
@@ -151,7 +155,7 @@ export function blurAndFinish(
   crops: number,
   size: number,
   pitch: number,
-): { rows: { kernel: Kernel; workgroups: [number, number, number] }; finish: { kernel: Kernel; workgroups: [number, number, number] } } {
+): Record<'rows' | 'finish', Pick<Dispatch, 'kernel' | 'workgroups'>> {
   return {
     rows: { kernel: alongRows, workgroups: [Math.ceil((size * Math.ceil(pitch / 2)) / 64), 1, crops] },
     finish: { kernel: finish(size % 4 === 0), workgroups: [Math.ceil((Math.ceil(size / ROWS) * pitch) / 64), 1, crops] },

@@ -5,9 +5,9 @@
  * Contrast needs the mean grey of the picture as it is at that moment. So the jitter runs in two halves: what comes
  * before the contrast, with the sum of the greys (of whole numbers, hence the same in any order), then the rest.
  */
-import type { Kernel } from '../graph';
+import type { Dispatch, Kernel } from '../graph';
 
-/** Words of a record (16 each), in WGSL. */
+/** Bits of a record's flags. */
 export const FLAG = { flip: 1, greyscale: 2, solarise: 4, jitter: 8 } as const;
 
 /** A packed pixel is r | g << 8 | b << 16. */
@@ -137,6 +137,10 @@ const after: Kernel = {
 };
 
 /** @returns the kernels (`pitch` is theirs in groups of four pixels) and their workgroups */
-export function colourSteps(crops: number, size: number, pitch: number): { kernels: Kernel[]; workgroups: [number, number, number] } {
+export function colourSteps(
+  crops: number,
+  size: number,
+  pitch: number,
+): { kernels: Kernel[]; workgroups: Dispatch['workgroups'] } {
   return { kernels: [before, after], workgroups: [Math.ceil((size * pitch) / (64 * GROUPS)), 1, crops] };
 }

@@ -3,7 +3,7 @@
  * a = −0.5, widened where the picture shrinks (antialias), rounded to 8 bits and clamped after the horizontal and
  * again after the vertical pass. Then the flip.
  */
-import type { Kernel } from '../graph';
+import type { Dispatch, Kernel } from '../graph';
 
 /** Output rows per thread. More of them share the horizontal pass of a source row, but each weighs every source row. */
 const BAND = 8;
@@ -88,6 +88,6 @@ fn store(crop: u32, x: u32, y: u32, sum: vec4f) {
 };
 
 /** @returns the kernel and its workgroups for `crops` pictures of `size`, rows padded to `pitch` */
-export function resizedCrop(crops: number, size: number, pitch: number): { kernel: Kernel; workgroups: [number, number, number] } {
+export function resizedCrop(crops: number, size: number, pitch: number): Pick<Dispatch, 'kernel' | 'workgroups'> {
   return { kernel, workgroups: [Math.ceil(pitch / 16), Math.ceil(size / (2 * BAND)), crops] };
 }
