@@ -171,7 +171,10 @@ export class BatchLoader {
 
   private compose(epoch: number, loaded: readonly Loaded[], replaced: number): Batch {
     const { crops: options, seed, manifest } = this.options;
-    const pictures = fitBatch(loaded.map(({ picture }) => picture), this.maxPixels);
+    const pictures = fitBatch(
+      loaded.map(({ picture }) => picture),
+      this.maxPixels,
+    );
     const placed: PlacedPicture[] = [];
     let length = 0;
     for (const picture of pictures) {

@@ -131,7 +131,7 @@ function readRuns(bytes: Uint8Array, { width, height, compression, offset }: Hea
       const start = at;
       for (let i = 0, pair = 0; i < value; i++) {
         if (!isNibbles) put(byte());
-        else put((i % 2 === 0 ? (pair = byte()) >> 4 : pair & 15));
+        else put(i % 2 === 0 ? (pair = byte()) >> 4 : pair & 15);
       }
       if ((at - start) % 2 === 1) at++;
     }

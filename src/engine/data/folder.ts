@@ -25,9 +25,7 @@ export interface Scan {
   readonly problems: Problem[];
 }
 
-const EXTENSIONS = new Set(
-  'jpg jpeg jpe jfif png webp tif tiff gif avif bmp dib pbm pgm ppm pnm'.split(' '),
-);
+const EXTENSIONS = new Set('jpg jpeg jpe jfif png webp tif tiff gif avif bmp dib pbm pgm ppm pnm'.split(' '));
 
 interface Folder {
   /** Relative path as bytes of the file system; empty for the root. */
@@ -79,8 +77,10 @@ class Walk {
   async run(): Promise<void> {
     await this.enter({ bytes: Buffer.alloc(0), path: '' });
     for (let next = this.linked.shift(); next; next = this.linked.shift()) {
-      const target = await realpath(this.absolute(next));
-      if (this.isAbove(target)) this.problems.push({ path: next.path, reason: 'a link that leads back up' });
+      // The link may have gone since it was seen; `enter` then says so.
+      const target = await realpath(this.absolute(next)).catch(() => undefined);
+      const leadsUp = target !== undefined && this.isAbove(target);
+      if (leadsUp) this.problems.push({ path: next.path, reason: 'a link that leads back up' });
       else await this.enter(next);
     }
   }
@@ -101,7 +101,7 @@ class Walk {
         const key = `${dev}:${ino}`;
         if (this.visited.has(key)) continue;
         this.visited.add(key);
-        waiting.push(...(await this.readFolder(folder)));
+        for (const inner of await this.readFolder(folder)) waiting.push(inner);
       } catch (error) {
         this.problems.push({ path: folder.path || '.', reason: fileReason(error) });
       }

@@ -66,7 +66,7 @@ export async function csvLabels(
   if (found.size === 0) {
     const first = rows[0];
     const why = first ? `line ${first.line} names ${JSON.stringify(first.path)}, which is not there` : 'it has no rows';
-    const where = 'paths are relative to that folder or to the file\'s own';
+    const where = "paths are relative to that folder or to the file's own";
     throw new UserError(`${file}: no row names a picture of ${root} (${why}); ${where}.`);
   }
   const labels = paths.map((_, i): PictureLabel => {
@@ -141,12 +141,7 @@ function readRows(file: string, text: string): Row[] {
   });
 }
 
-function findPicture(
-  path: string,
-  root: string,
-  csvFolder: string,
-  index: ReadonlyMap<string, number>,
-): number | undefined {
+function findPicture(path: string, root: string, csvFolder: string, index: ReadonlyMap<string, number>): number | undefined {
   const inRoot = (name: string): number | undefined => {
     if (!isAbsolute(name) && index.has(name)) return index.get(name);
     for (const base of [root, csvFolder]) {

@@ -55,7 +55,12 @@ export async function makeManifest(
   const classes = [...new Set(given.labels.flatMap(({ label }) => (label === null ? [] : [label])))].sort(byCodeUnit);
   const classIndex = new Map(classes.map((name, i) => [name, i]));
   const labels = given.labels.map(({ label }) => (label === null ? -1 : classIndex.get(label)!));
-  const splits = holdOut(options.seed, labels, given.labels.map(({ split }) => split), options.heldOut ?? 0.1);
+  const splits = holdOut(
+    options.seed,
+    labels,
+    given.labels.map(({ split }) => split),
+    options.heldOut ?? 0.1,
+  );
   return {
     manifest: { root, classes, pictures: pictures.map((picture, i) => ({ ...picture, label: labels[i]!, split: splits[i]! })) },
     problems: [...problems, ...given.problems],

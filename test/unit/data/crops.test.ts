@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { CROP_WORDS, drawBox, drawCrops, encodeCrops, largestShrink, type Crop, type CropOptions } from '../../../src/engine/data';
+import {
+  CROP_WORDS,
+  drawBox,
+  drawCrops,
+  encodeCrops,
+  largestShrink,
+  type Crop,
+  type CropOptions,
+} from '../../../src/engine/data';
 import { Purpose, Random } from '../../../src/engine/random';
 
 interface Distribution {
@@ -89,7 +97,11 @@ describe('drawCrops', () => {
   it('depends on seed, epoch and picture alone, and local crops do not change global ones', () => {
     const crops = drawCrops(options, 1, 2, 3, 640, 480);
     expect(drawCrops(options, 1, 2, 3, 640, 480)).toEqual(crops);
-    for (const [seed, epoch, index] of [[2, 2, 3], [1, 3, 3], [1, 2, 4]] as const) {
+    for (const [seed, epoch, index] of [
+      [2, 2, 3],
+      [1, 3, 3],
+      [1, 2, 4],
+    ] as const) {
       expect(drawCrops(options, seed, epoch, index, 640, 480)).not.toEqual(crops);
     }
     expect(drawCrops({ ...options, local_crops_number: 0 }, 1, 2, 3, 640, 480)).toEqual(crops.slice(0, 2));
@@ -104,7 +116,10 @@ describe('drawCrops', () => {
 
   it('blurs and solarises with the probabilities of each kind of crop, the third global crop as the second', () => {
     const drawn = many({ global_crops_number: 3, local_crops_number: 1 });
-    const [blur, solarise] = [[1, 0.1, 0.1, 0.5], [0, 0.2, 0.2, 0]];
+    const [blur, solarise] = [
+      [1, 0.1, 0.1, 0.5],
+      [0, 0.2, 0.2, 0],
+    ];
     for (let kind = 0; kind < 4; kind++) {
       const crops = drawn.map((all) => all[kind]!);
       share(crops, (crop) => crop.blur > 0, blur[kind]!);
@@ -123,11 +138,31 @@ describe('drawCrops', () => {
       expect(Math.abs(mean(values) - (low + high) / 2)).toBeLessThan((4.5 * (high - low)) / Math.sqrt(12 * values.length));
     };
     const jitters = crops.flatMap(({ jitter }) => jitter ?? []);
-    uniform(jitters.map(({ brightness }) => brightness), 0.6, 1.4);
-    uniform(jitters.map(({ contrast }) => contrast), 0.6, 1.4);
-    uniform(jitters.map(({ saturation }) => saturation), 0.8, 1.2);
-    uniform(jitters.map(({ hue }) => hue), -0.1, 0.1);
-    uniform(crops.flatMap(({ blur }) => (blur > 0 ? [blur] : [])), 0.1, 2);
+    uniform(
+      jitters.map(({ brightness }) => brightness),
+      0.6,
+      1.4,
+    );
+    uniform(
+      jitters.map(({ contrast }) => contrast),
+      0.6,
+      1.4,
+    );
+    uniform(
+      jitters.map(({ saturation }) => saturation),
+      0.8,
+      1.2,
+    );
+    uniform(
+      jitters.map(({ hue }) => hue),
+      -0.1,
+      0.1,
+    );
+    uniform(
+      crops.flatMap(({ blur }) => (blur > 0 ? [blur] : [])),
+      0.1,
+      2,
+    );
     const orders = new Map<string, number>();
     for (const { order } of jitters) orders.set(order.join(''), (orders.get(order.join('')) ?? 0) + 1);
     expect(orders.size).toBe(24);
@@ -138,7 +173,12 @@ describe('drawCrops', () => {
 
 describe('largestShrink', () => {
   it('leaves every box at least its result, and never enlarges', () => {
-    const crop = (width: number, height: number, size: number): Crop => ({ ...drawCrops(options, 1, 0, 0, 9, 9)[0]!, width, height, size });
+    const crop = (width: number, height: number, size: number): Crop => ({
+      ...drawCrops(options, 1, 0, 0, 9, 9)[0]!,
+      width,
+      height,
+      size,
+    });
     expect(largestShrink([crop(1000, 500, 100), crop(300, 900, 50)])).toBe(5);
     expect(largestShrink([crop(1000, 500, 100), crop(30, 900, 50)])).toBe(1);
   });
@@ -159,7 +199,16 @@ describe('encodeCrops', () => {
     expect(words).toHaveLength(2 * CROP_WORDS);
     const head = [7, 50, 25, bits(10), bits(7.5), bits(25.25), bits(15)];
     expect([...words.subarray(0, 16)]).toEqual([
-      ...head, 0b1101, 0x1302, bits(0.7), bits(1.3), bits(0.9), bits(-0.05), bits(1.5), 0, 0,
+      ...head,
+      0b1101,
+      0x1302,
+      bits(0.7),
+      bits(1.3),
+      bits(0.9),
+      bits(-0.05),
+      bits(1.5),
+      0,
+      0,
     ]);
     expect([...words.subarray(16)]).toEqual([...head, 0b0010, 0, 0, 0, 0, 0, 0, 0, 0]);
   });

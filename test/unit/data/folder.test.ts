@@ -13,7 +13,18 @@ const paths = async (folder = root): Promise<string[]> => (await scanFolder(fold
 
 describe('scanFolder', () => {
   it('finds pictures at any depth by extension in either case, in code-unit order', async () => {
-    for (const name of ['b.JPG', 'a/x.png', 'a/deep/er/y.TiFf', 'Z.webp', 'c.avif', 'd.ppm', 'e.bmp', 'notes.txt', 'png', 'a.png.zip']) {
+    for (const name of [
+      'b.JPG',
+      'a/x.png',
+      'a/deep/er/y.TiFf',
+      'Z.webp',
+      'c.avif',
+      'd.ppm',
+      'e.bmp',
+      'notes.txt',
+      'png',
+      'a.png.zip',
+    ]) {
       await put(root, name, 'x');
     }
     expect(await paths()).toEqual(['Z.webp', 'a/deep/er/y.TiFf', 'a/x.png', 'b.JPG', 'c.avif', 'd.ppm', 'e.bmp']);

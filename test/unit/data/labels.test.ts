@@ -23,8 +23,15 @@ describe('csvLabels', () => {
     csvLabels(await put(root, name, text), root, paths);
 
   it('reads a heading, quotes, splits and a byte-order mark; pictures not named have no label', async () => {
-    const { labels, problems } = await read('\uFEFFpath,label,split\r\na/1.png,cat,train\r\n"b ""x"",y.png",dog,test\r\nc.png,,\r\n');
-    expect(labels).toEqual([{ label: 'cat', split: 'train' }, { label: null }, { label: 'dog', split: 'held-out' }, { label: null }]);
+    const { labels, problems } = await read(
+      '\uFEFFpath,label,split\r\na/1.png,cat,train\r\n"b ""x"",y.png",dog,test\r\nc.png,,\r\n',
+    );
+    expect(labels).toEqual([
+      { label: 'cat', split: 'train' },
+      { label: null },
+      { label: 'dog', split: 'held-out' },
+      { label: null },
+    ]);
     expect(problems).toEqual([]);
   });
 

@@ -30,7 +30,16 @@ describe('holdOut', () => {
   it('gives the fraction over many small classes, never a whole class', () => {
     const labels = Int32Array.from({ length: 300 }, (_, i) => Math.floor(i / 3));
     expect(count(holdOut(1, labels, [], 0.1))).toBe(30);
-    expect(count(holdOut(1, Int32Array.from({ length: 50 }, (_, i) => i), [], 0.1))).toBe(0);
+    expect(
+      count(
+        holdOut(
+          1,
+          Int32Array.from({ length: 50 }, (_, i) => i),
+          [],
+          0.1,
+        ),
+      ),
+    ).toBe(0);
     expect(count(holdOut(1, [-1], [], 0.5))).toBe(0);
     expect(count(holdOut(1, new Int32Array(40).fill(-1), [], 0))).toBe(0);
   });
@@ -104,7 +113,9 @@ describe('manifest', () => {
     await expect(reading([lines[0]!, lines[1]!.replace('"label":"even"', '"label":"x"'), ...lines.slice(2)])).rejects.toThrow(
       /line 2: the class "x" is not in the heading/,
     );
-    await expect(reading([lines[0]!, lines[1]!.replace('"size":0', '"size":-1'), ...lines.slice(2)])).rejects.toThrow(/line 2: size/);
+    await expect(reading([lines[0]!, lines[1]!.replace('"size":0', '"size":-1'), ...lines.slice(2)])).rejects.toThrow(
+      /line 2: size/,
+    );
     await expect(reading(['{}'])).rejects.toThrow(UserError);
     await expect(readManifest(join(root, 'none'))).rejects.toThrow(/cannot be read/);
   });

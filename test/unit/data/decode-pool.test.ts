@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { DecodePool, PictureError, type DecodePoolOptions } from '../../../src/engine/data';
+import { decodeWorkerEntry } from '../../support/decode-worker';
+import { picture, put, temporaryFolder } from './pictures';
+
+let pool: DecodePool | undefined;
+const open = (options: DecodePoolOptions): DecodePool => (pool = new DecodePool(options));
+afterEach(() => pool?.close());
+
+const thumbnail = (path: string) => ({ kind: 'thumbnail', path, size: 1 }) as const;
+
+/** A worker that ends at 'crash', misbehaves at 'defect', and otherwise answers with its job's size. */
+async function strangeWorker(): Promise<URL> {
+  const source = `
+    import { parentPort } from 'node:worker_threads';
+    parentPort.on('message', ({ id, job }) => {
+      if (job.path === 'crash') process.exit(1);
+      if (job.path === 'throw') throw new Error('boom');
+      if (job.path === 'defect') parentPort.postMessage({ kind: 'defect', id, stack: 'Error: wrong' });
+      else parentPort.postMessage({ kind: 'done', id, result: Uint8Array.of(job.size) });
+    });
+    parentPort.postMessage({ kind: 'ready' });`;
+  return pathToFileURL(await put(await temporaryFolder(), 'worker.mjs', source));
+}
+
+describe('DecodePool', () => {
+  it('gives the same with any number of threads', async () => {
+    const root = await temporaryFolder();
+    const files = await Promise.all(
+      Array.from({ length: 7 }, async (_, i) =>
+        put(
+          root,
+          `${i}.png`,
+          await picture(20 + i, 30, i)
+            .png()
+            .toBuffer(),
+        ),
+      ),
+    );
+    const all: string[] = [];
+    for (const workers of [0, 1, 3]) {
+      open({ workers, workerEntry: await decodeWorkerEntry() });
+      const results = await Promise.all(files.map((path) => pool!.run({ kind: 'evaluation', path, size: 14 })));
+      all.push(JSON.stringify(results.map((result) => [...result])));
+      await pool!.close();
+    }
+    expect(new Set(all).size).toBe(1);
+    expect(all[0]!.length).toBeGreaterThan(7 * 14 * 14 * 3);
+  });
+
+  it.each([0, 1])('rejects with the reason of an unreadable picture (%i threads)', async (workers) => {
+    open({ workers, workerEntry: await decodeWorkerEntry() });
+    const failure = pool!.run(thumbnail(join(await temporaryFolder(), 'none.png')));
+    await expect(failure).rejects.toThrow(PictureError);
+    await expect(failure).rejects.toMatchObject({ reason: 'gone' });
+  });
+
+  it('survives threads that end, after one more try', async () => {
+    open({ workers: 2, workerEntry: await strangeWorker() });
+    const jobs = ['a', 'crash', 'b', 'throw', 'c', 'defect', 'd'].map((path, size) => pool!.run({ ...thumbnail(path), size }));
+    const outcomes = await Promise.allSettled(jobs);
+    const texts = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? String(outcome.value) : String(outcome.reason)));
+    expect(texts).toEqual([
+      '0',
+      'PictureError: the decoder stopped while reading it',
+      '2',
+      'PictureError: the decoder stopped while reading it',
+      '4',
+      'Error: Error: wrong',
+      '6',
+    ]);
+  });
+
+  it('passes on why a thread cannot start', async () => {
+    const entry = pathToFileURL(await put(await temporaryFolder(), 'worker.mjs', 'throw new Error("no such library");'));
+    await expect(open({ workers: 1, workerEntry: entry }).run(thumbnail('a'))).rejects.toThrow('no such library');
+  });
+
+  it('rejects what is under way when it is closed', async () => {
+    open({ workers: 1, workerEntry: await strangeWorker() });
+    const jobs = [pool!.run(thumbnail('a')), pool!.run(thumbnail('b'))];
+    const outcomes = Promise.allSettled(jobs);
+    await pool!.close();
+    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    await expect(pool!.run(thumbnail('a'))).rejects.toThrow(/closed/);
+  });
+});
