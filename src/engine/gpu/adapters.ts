@@ -130,7 +130,7 @@ async function describe(listed: ListedAdapter): Promise<(Omit<AdapterEntry, 'ind
 
 const sharesItsMemory = /tegra|jetson|orin|xavier|thor|gb10/i;
 const amdCards =
-  /\bRX\b|\bPro WX?\b|\bPro W\d|\bInstinct\b|\bMI\d{2,3}|\bAI PRO\b|\bVII\b|FirePro|\bVega (56|64|Frontier)|NAVI\d|VEGA(10|12|20)|POLARIS/i;
+  /\bRX\b|\bPro WX?\b|\bPro W\d|\bInstinct\b|\bMI\d{2,3}|\bAI PRO\b|\bVII\b|FirePro|\bVega (56|64|Frontier)|NAVI\d|POLARIS/i;
 const intelCards = /\bArc\b.*\b[AB]\d{2,3}M?\b|\bDG[12]\b|\bBMG\b|\bFlex\b|\bMax 1/i;
 
 /**

@@ -12,6 +12,8 @@ import {
 import { driverEnvironment, type DriverOptions, type GraphicsMachine } from '../../../src/engine/gpu/driver';
 import { installOnce } from '../../../src/engine/gpu/driver-files';
 
+type Variables = Record<string, string>;
+
 const bare: GraphicsMachine = { platform: 'linux', cards: [], manifests: [], extraManifests: [] };
 const softwareName = 'llvmpipe (LLVM 15.0.6, 256 bits)';
 
@@ -56,7 +58,7 @@ describe('the choice of a driver', () => {
 
   it('adds manifests from where the loader does not look', async () => {
     const machine = { ...bare, cards: ['/dev/nvidia0'], extraManifests: ['/opt/nvidia_icd.json'] };
-    const probe = async (env: Record<string, string>) => (env.VK_ADD_DRIVER_FILES === '/opt/nvidia_icd.json' ? ['NVIDIA A100'] : []);
+    const probe = async (env: Variables) => (env.VK_ADD_DRIVER_FILES === '/opt/nvidia_icd.json' ? ['NVIDIA A100'] : []);
     const choice = await driverEnvironment(options({ machine, probe }));
     expect(choice).toMatchObject({ source: 'system', env: { VK_ADD_DRIVER_FILES: '/opt/nvidia_icd.json' } });
   });
@@ -64,7 +66,7 @@ describe('the choice of a driver', () => {
   it('lends a loader to a card that has a driver and no loader', async () => {
     const place = await cached('lavapipe', 'icd.json');
     const machine = { ...bare, cards: ['/dev/nvidia0'], manifests: ['/m/nvidia_icd.json'] };
-    const probe = async (env: Record<string, string>) => (env.LD_LIBRARY_PATH && !env.VK_DRIVER_FILES ? ['NVIDIA A100'] : []);
+    const probe = async (env: Variables) => (env.LD_LIBRARY_PATH && !env.VK_DRIVER_FILES ? ['NVIDIA A100'] : []);
     const choice = await driverEnvironment(options({ machine, probe }));
     expect(choice).toMatchObject({ source: 'system', env: { LD_LIBRARY_PATH: join(place, 'lib') } });
   });
@@ -81,7 +83,7 @@ describe('the choice of a driver', () => {
   it('takes the lavapipe in the cache when the installed one is too old, and says when a card lies idle', async () => {
     const place = await cached('lavapipe', 'icd.json');
     const machine = { ...bare, cards: ['/dev/dri/renderD128'], manifests: ['/m/lvp_icd.json'] };
-    const probe = async (env: Record<string, string>) => (env.VK_DRIVER_FILES?.startsWith(place) ? [softwareName] : []);
+    const probe = async (env: Variables) => (env.VK_DRIVER_FILES?.startsWith(place) ? [softwareName] : []);
     const choice = await driverEnvironment(options({ env: { LD_LIBRARY_PATH: '/mine' }, machine, probe }));
     expect(choice).toMatchObject({
       source: 'private-lavapipe',
@@ -106,7 +108,7 @@ describe('the choice of a driver', () => {
   it('falls back to SwiftShader when lavapipe does not start, with the reason', async () => {
     await cached('lavapipe', 'icd.json');
     await cached('swiftshader', 'vk_swiftshader_icd.json');
-    const probe = async (env: Record<string, string>) => (env.VK_DRIVER_FILES?.includes('swiftshader') ? ['SwiftShader Device'] : []);
+    const probe = async (env: Variables) => (env.VK_DRIVER_FILES?.includes('swiftshader') ? ['SwiftShader Device'] : []);
     const choice = await driverEnvironment(options({ probe }));
     expect(choice).toMatchObject({ source: 'swiftshader', note: expect.stringContaining('lavapipe from the cache') });
   });
@@ -145,7 +147,7 @@ describe('the choice of a driver', () => {
   it('is taken again when the cache was emptied in part or is damaged', async () => {
     const place = await cached('lavapipe', 'icd.json');
     await cached('swiftshader', 'vk_swiftshader_icd.json');
-    const probe = async (env: Record<string, string>) => (env.VK_DRIVER_FILES ? ['some software'] : []);
+    const probe = async (env: Variables) => (env.VK_DRIVER_FILES ? ['some software'] : []);
     expect((await driverEnvironment(options({ probe }))).source).toBe('private-lavapipe');
     await rm(join(place, 'icd.json'));
     await rm(join(place, 'driver.json'));
