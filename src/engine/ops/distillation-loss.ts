@@ -61,6 +61,7 @@ interface DistillationAttributes {
   /** Most masked rows there can be. */
   capacity: number;
   chunkBytes: number;
+  forms?: 'software' | 'gpu';
 }
 
 /** Pieces of at most `most` that differ by one at the largest. */
@@ -96,6 +97,7 @@ class LossLowering {
   readonly teacherRows: number;
   /** Per row: [CLS] losses, [CLS] entropies, patch losses, patch entropies. */
   readonly results: Tensor;
+  readonly software: boolean;
   private readonly limit: number;
 
   constructor(
@@ -104,7 +106,8 @@ class LossLowering {
     private readonly scalars: Tensor,
     student: Tensor,
   ) {
-    const { batch, globalCrops, localCrops, capacity, chunkBytes } = attributes;
+    const { batch, globalCrops, localCrops, capacity, chunkBytes, forms } = attributes;
+    this.software = forms ? forms === 'software' : lowering.gpu.info.software;
     this.bottleneck = student.columns;
     this.studentRows = batch * (globalCrops + localCrops);
     this.teacherRows = batch * globalCrops;
@@ -113,7 +116,7 @@ class LossLowering {
   }
 
   private form(outDim: number): LossForm {
-    const width = this.lowering.gpu.info.software ? 8 : outDim >= 4096 ? 256 : 64;
+    const width = this.software ? 8 : outDim >= 4096 ? 256 : 64;
     return { width, vec4: outDim % 4 === 0 };
   }
 
@@ -207,7 +210,7 @@ class LossLowering {
     const form = this.form(side.outDim);
     const columns = form.vec4 ? side.outDim / 4 : side.outDim;
     const entropyOffset = side.kind === 'cls' ? studentRows : studentRows + teacherRows + this.attributes.capacity;
-    const rowLanes = lowering.gpu.info.software ? 1 : 16;
+    const rowLanes = this.software ? 1 : 16;
     this.push(
       ...product(lowering, {
         kind: 'nt',
@@ -355,7 +358,7 @@ export const distillationLossOp: OpDefinition<DistillationAttributes> = {
       loss.zeroRows(dw2, 0, dw2.rows, dw2.columns);
     }
     loss.dispatches.push({
-      kernel: metricsKernel(lowering.gpu.info.software ? 8 : 64, capacity > 0),
+      kernel: metricsKernel(loss.software ? 8 : 64, capacity > 0),
       tensors: [
         loss.results,
         cls.means,
@@ -408,6 +411,8 @@ export interface DistillationLossOptions {
   localCrops: number;
   /** Most bytes of logits (student's and teacher's together) that exist at a time. Default 64 MiB. */
   chunkBytes?: number;
+  /** Which forms of the row kernels: by default those for the device at hand. */
+  forms?: 'software' | 'gpu';
 }
 
 export interface DistillationLoss {
@@ -428,7 +433,7 @@ export interface DistillationLoss {
 /** @throws Error where shapes do not fit each other */
 export function distillationLoss(graph: Graph, options: DistillationLossOptions): DistillationLoss {
   const { student, weight, weight2, teacher, teacherWeight, teacherWeight2, centre, centre2, scalars } = options;
-  const { maskedWeights, maskedCount, batch, globalCrops, localCrops, chunkBytes = 64 * 2 ** 20 } = options;
+  const { maskedWeights, maskedCount, batch, globalCrops, localCrops, chunkBytes = 64 * 2 ** 20, forms } = options;
   const capacity = maskedWeights?.size ?? 0;
   const outDim = weight.rows;
   const patchOutDim = (weight2 ?? weight).rows;
@@ -446,7 +451,7 @@ export function distillationLoss(graph: Graph, options: DistillationLossOptions)
   const outputs = graph.add(
     distillationLossOp,
     [student, weight, weight2, teacher, teacherWeight, teacherWeight2, centre, centre2, scalars, maskedWeights, maskedCount],
-    { batch, globalCrops, localCrops, capacity, chunkBytes },
+    { batch, globalCrops, localCrops, capacity, chunkBytes, forms },
   );
   const [studentGradient, weightGradient, metrics, teacherPredicted, studentPredicted, weight2Gradient] = outputs;
   const seeds: [Tensor, Tensor][] = [

@@ -16,6 +16,7 @@ interface Sizes {
   /** Undefined: one last layer for both. */
   patchOutDim?: number;
   chunkBytes?: number;
+  forms?: 'software' | 'gpu';
 }
 
 interface Values {
@@ -87,6 +88,7 @@ async function run(s: Sizes, v: Values) {
     globalCrops,
     localCrops,
     chunkBytes: s.chunkBytes,
+    forms: s.forms,
   });
   const kept = [loss.studentGradient, loss.weightGradient, loss.metrics, loss.teacherPredicted, loss.studentPredicted];
   if (loss.weight2Gradient) kept.push(loss.weight2Gradient);
@@ -201,6 +203,17 @@ const cases: Record<string, Sizes> = {
     bottleneck: 8,
     outDim: 24,
     chunkBytes: 4 * 24 * 12,
+  },
+  'forms for GPUs': {
+    batch: 3,
+    globalCrops: 2,
+    localCrops: 2,
+    capacity: 25,
+    masked: 21,
+    bottleneck: 8,
+    outDim: 330,
+    patchOutDim: 4096,
+    forms: 'gpu',
   },
 };
 
