@@ -25,7 +25,7 @@ async function time(gpu: Gpu, kind: ProductKind, m: number, n: number, k: number
       product(
         {
           ...lowering,
-          choose: (family, shapeClass, variants) => {
+          choose: (_family, _shapeClass, variants) => {
             const possible = variants.filter((v) => v.available !== false);
             names.push(...possible.map((v) => v.name));
             return (possible.find((v) => v.name === variant) ?? possible[0]!).build();

@@ -60,10 +60,14 @@ export interface Frame {
   values: Record<string, number>;
   declarations: string;
   /** The binding's name of the second operand: both share one if they are the same tensor. */
-  b: 'a' | 'b';
+  b: string;
 }
 
 const strideOf = (operand: Operand, dense: number): number => operand.stride ?? dense;
+
+const sameMemory = (x: Tensor, y: Tensor): boolean =>
+  x === y || ((x.base ?? x) === (y.base ?? y) && within(x) === within(y) && x.bytes === y.bytes);
+const within = (tensor: Tensor): number => (tensor.base ? tensor.byteOffset : 0);
 
 /** Every row of the operand starts at a multiple of four elements. */
 export const aligned = (operand: Operand, dense: number): boolean =>
@@ -89,23 +93,35 @@ export function frameOf(options: ProductOptions, width: 1 | 4): Frame {
   if (depthScale && scale) throw new Error('product: depthScale and scale exclude each other');
   const factor = depthScale ?? scale;
   const type = width === 4 ? 'vec4f' : 'f32';
-  const same = a.tensor === b.tensor;
   const dense = denseStrides(options);
 
-  const bindings = [`a: ${type}`, ...(same ? [] : [`b: ${type}`]), `c: ${type}`];
-  const tensors = [a.tensor, ...(same ? [] : [b.tensor]), c.tensor];
-  const bind = (binding: string, tensor: Tensor | undefined): void => {
-    if (!tensor) return;
-    bindings.push(binding);
+  const bindings: string[] = [];
+  const tensors: Tensor[] = [];
+  const shared: string[] = [];
+  /** The name under which the kernel finds `tensor`: two writable bindings may not lie in the same memory. */
+  const bind = (name: string, element: string, tensor: Tensor | undefined): string => {
+    if (!tensor) return name;
+    const i = tensors.findIndex((other) => sameMemory(other, tensor));
+    if (i >= 0) {
+      const [first, its] = bindings[i]!.split(': ') as [string, string];
+      if (its !== element) throw new Error(`product: ${first} and ${name} are one tensor read in two ways`);
+      shared.push(`${name}=${first}`);
+      return first;
+    }
+    bindings.push(`${name}: ${element}`);
     tensors.push(tensor);
+    return name;
   };
-  bind(`bias: ${type}`, bias);
-  bind(`pre: ${type}`, pre);
-  bind('table: f32', factor?.table);
-  bind('sequence: u32', factor?.sequence);
-  bind(`residual: ${type}`, residual);
-  bind('sums: f32', sums);
-  bind('count: u32', rowCount?.tensor);
+  bind('a', type, a.tensor);
+  const nameOfB = bind('b', type, b.tensor);
+  bind('c', type, c.tensor);
+  const nameOfBias = bind('bias', type, bias);
+  bind('pre', type, pre);
+  bind('table', 'f32', factor?.table);
+  bind('sequence', 'u32', factor?.sequence);
+  const nameOfResidual = bind('residual', type, residual);
+  bind('sums', 'f32', sums);
+  bind('count', 'u32', rowCount?.tensor);
 
   const counted = 'count[0] - min(count[0], p.subtract)';
   const limit = (name: string, whole: string, bounded: boolean): string =>
@@ -117,11 +133,11 @@ export function frameOf(options: ProductOptions, width: 1 | 4): Frame {
     depthScale ? 'fn depthScale(k: u32) -> f32 { return table[p.scaleOffset + sequence[k]]; }' : '',
     `fn store(row: u32, column: u32, sum: ${type}) {`,
     '  var v = sum;',
-    bias ? '  v += bias[column];' : '',
+    bias ? `  v += ${nameOfBias}[column];` : '',
     pre ? `  pre[row * (p.n / ${width}u) + column] = v;` : '',
     activation ? '  v = activate(v);' : '',
     scale ? '  v *= table[p.scaleOffset + sequence[row]];' : '',
-    residual ? `  v += residual[row * (p.n / ${width}u) + column];` : '',
+    residual ? `  v += ${nameOfResidual}[row * (p.n / ${width}u) + column];` : '',
     '  let i = p.cOffset + row * p.cStride + column;',
     accumulate ? '  c[i] += v;' : '  c[i] = v;',
     '}',
@@ -130,7 +146,6 @@ export function frameOf(options: ProductOptions, width: 1 | 4): Frame {
   const flags = [
     kind,
     width,
-    same && 'same',
     accumulate && 'accumulate',
     bias && 'bias',
     activation,
@@ -140,6 +155,7 @@ export function frameOf(options: ProductOptions, width: 1 | 4): Frame {
     depthScale && 'depth-scale',
     sums && 'sums',
     rowCount && 'count',
+    ...shared,
   ];
   return {
     key: flags.filter((flag) => flag).join('+'),
@@ -160,7 +176,7 @@ export function frameOf(options: ProductOptions, width: 1 | 4): Frame {
       subtract: rowCount?.subtract ?? 0,
     },
     declarations: lines.filter((line) => line).join('\n'),
-    b: same ? 'a' : 'b',
+    b: nameOfB,
   };
 }
 

@@ -2,9 +2,9 @@
  * The matrix product C = op(A)·op(B) for use inside any op's `lower`, with an epilogue, in several forms from which the
  * device's measured table chooses.
  */
-import type { Dispatch, Lowering } from '../graph';
+import type { Dispatch, Lowering, OpDefinition } from '../graph';
 import { lanes, lanesAvailable } from './product-lanes';
-import { framed, frameOf, INDEX, type ProductOptions } from './product-frame';
+import { framed, frameOf, INDEX, type ProductKind, type ProductOptions } from './product-frame';
 
 export type { Epilogue, Operand, ProductKind, ProductOptions } from './product-frame';
 
@@ -61,3 +61,47 @@ export function product(lowering: Lowering, options: ProductOptions): Dispatch[]
     { name: 'naive', build: () => naive(options) },
   ]);
 }
+
+export interface ProductAttributes {
+  kind: ProductKind;
+  m: number;
+  n: number;
+  k: number;
+  /** Of the output: m rows of n in any grouping. */
+  shape: readonly number[];
+  /** Where the scale's entries begin in its table. */
+  scaleOffset?: number;
+  /** Of the row count. */
+  subtract?: number;
+  /** tn: also the sums over k of A. */
+  sums?: boolean;
+}
+
+/**
+ * The bare product as an op, for gradient rules. Inputs a, b, residual, table and sequence (a scale per row of the
+ * output, or for tn per row of A), row count, and where to add the product and the sums. Without those two targets it
+ * has the outputs product [shape] and sums [m].
+ */
+export const productOp: OpDefinition<ProductAttributes> = {
+  name: 'product',
+  outputs: ([, , , , , , into], { shape, m, sums }) => (into ? [] : [{ shape }, ...(sums ? [{ shape: [m] }] : [])]),
+  lower: ({ inputs, outputs, attributes }, lowering) => {
+    const [a, b, residual, table, sequence, count, into, sumsInto] = inputs;
+    const { kind, m, n, k, scaleOffset = 0, subtract = 0, sums = false } = attributes;
+    const scale = table && { table, sequence: sequence!, offset: scaleOffset };
+    return product(lowering, {
+      kind,
+      m,
+      n,
+      k,
+      a: { tensor: a! },
+      b: { tensor: b! },
+      c: { tensor: into ?? outputs[0]! },
+      accumulate: into !== undefined,
+      epilogue: { residual, scale: kind === 'tn' ? undefined : scale },
+      depthScale: kind === 'tn' ? scale : undefined,
+      sums: sums ? (into ? sumsInto : outputs[1]) : undefined,
+      rowCount: count && { tensor: count, subtract },
+    });
+  },
+};

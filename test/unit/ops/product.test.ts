@@ -3,6 +3,7 @@ import type { Gpu } from '../../../src/engine/gpu';
 import { compileGraph, download, Graph, upload, type OpDefinition, type Tensor } from '../../../src/engine/graph';
 import { product, type ProductKind, type ProductOptions } from '../../../src/engine/ops/product';
 import { normals } from '../../support/gradient-check';
+import { normalDistribution } from '../../support/normal-distribution';
 import { testGpu } from '../../support/gpu';
 
 const VARIANTS = ['naive', 'lanes'];
@@ -12,23 +13,7 @@ beforeAll(async () => {
   gpu = await testGpu();
 });
 
-/** Error function by its series and continued fraction, in f64. */
-function erf(x: number): number {
-  const t = Math.abs(x);
-  if (t < 3) {
-    let term = t;
-    let sum = t;
-    for (let n = 1; n < 100; n++) {
-      term *= (-t * t) / n;
-      sum += term / (2 * n + 1);
-    }
-    return (Math.sign(x) * 2 * sum) / Math.sqrt(Math.PI);
-  }
-  let fraction = t;
-  for (let n = 60; n > 0; n--) fraction = t + n / 2 / fraction;
-  return Math.sign(x) * (1 - Math.exp(-t * t) / (fraction * Math.sqrt(Math.PI)));
-}
-const gelu = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
+const gelu = (x: number): number => x * normalDistribution(x);
 
 interface Case {
   kind: ProductKind;

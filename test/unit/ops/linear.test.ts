@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+import { addGradients, Allocation, Graph } from '../../../src/engine/graph';
+import { linear, linearOp, matmulOp } from '../../../src/engine/ops/linear';
+import { checkOp, normals, type CheckInput } from '../../support/gradient-check';
+import { normalDistribution } from '../../support/normal-distribution';
+
+interface Setting {
+  rows: number;
+  n: number;
+  k: number;
+  bias?: boolean;
+  activation?: 'gelu' | 'relu';
+  scale?: boolean;
+  residual?: boolean;
+  parameters?: boolean;
+  table?: Map<string, string>;
+}
+
+async function check({ rows, n, k, bias, activation, scale, residual, parameters, table }: Setting): Promise<void> {
+  const role = parameters ? 'parameter' : 'gradient';
+  const sequence = Uint32Array.from({ length: rows }, (_, i) => (i * 3) % 5);
+  const inputs: (CheckInput | undefined)[] = [
+    { name: 'x', shape: [rows, k] },
+    // Scaled so that the activation meets values of the size it meets in a network.
+    { name: 'weight', shape: [n, k], role, values: normals(n * k, 7, 1.5 / Math.sqrt(k)) },
+    bias ? { name: 'bias', shape: [n], role } : undefined,
+    scale ? { name: 'table', shape: [7], role: 'constant' } : undefined,
+    scale ? { name: 'sequence', shape: [rows], values: sequence } : undefined,
+    residual ? { name: 'residual', shape: [rows, n] } : undefined,
+  ];
+  await checkOp({
+    op: linearOp,
+    attributes: { activation, scaleOffset: 2, subtract: 0, keepsPre: activation !== undefined },
+    inputs,
+    differentiated: [0],
+    absolute: 2e-6,
+    relative: 2e-6,
+    gradientTolerance: 1e-5,
+    table,
+    reference: ([x, w, b, factors, , r]) => {
+      const y = new Float64Array(rows * n);
+      const pre = new Float64Array(rows * n);
+      for (let i = 0; i < rows; i++) {
+        for (let j = 0; j < n; j++) {
+          let v = bias ? b![j]! : 0;
+          for (let l = 0; l < k; l++) v += x![i * k + l]! * w![j * k + l]!;
+          pre[i * n + j] = v;
+          if (activation === 'gelu') v *= normalDistribution(v);
+          if (activation === 'relu') v = Math.max(0, v);
+          if (scale) v *= factors![2 + sequence[i]!]!;
+          y[i * n + j] = v + (residual ? r![i * n + j]! : 0);
+        }
+      }
+      return activation ? [y, pre] : [y];
+    },
+  });
+}
+
+/** The three products of one layer, all in one variant. */
+const forced = (variant: string, { rows, n, k }: Setting): Map<string, string> => {
+  const round = 2 ** Math.ceil(Math.log2(rows));
+  return new Map([
+    [`product-nt/${round},${n},${k}`, variant],
+    [`product-nn/${round},${k},${n}`, variant],
+    [`product-tn/${n},${k},${round}`, variant],
+  ]);
+};
+
+describe('linear: value and gradients against f64', () => {
+  for (const variant of ['naive', 'lanes']) {
+    const shapes = [{ rows: 33, n: 20, k: 36 }, { rows: 197, n: 4, k: 12 }, { rows: 7, n: 100, k: 8 }];
+    if (variant !== 'lanes') shapes.push({ rows: 1, n: 1, k: 1 }, { rows: 33, n: 7, k: 5 });
+    for (const shape of shapes) {
+      it(`${variant}: ${shape.rows} rows, ${shape.k} to ${shape.n}`, async () => {
+        const table = forced(variant, shape);
+        await check({ ...shape, table });
+        await check({ ...shape, table, bias: true, parameters: true });
+        await check({ ...shape, table, bias: true, activation: 'gelu', parameters: true });
+      });
+    }
+    it(`${variant}: everything at once`, async () => {
+      const shape = { rows: 33, n: 20, k: 36 };
+      const table = forced(variant, shape);
+      await check({ ...shape, table, bias: true, scale: true, residual: true, parameters: true });
+      await check({ ...shape, table, bias: true, scale: true, residual: true });
+      await check({ ...shape, table, bias: true, activation: 'gelu', scale: true, residual: true, parameters: true });
+      await check({ ...shape, table, activation: 'relu', scale: true });
+    });
+  }
+});
+
+it('matmul: value and gradients', async () => {
+  const times = (m: number, k: number, n: number) => ([a, b]: (Float64Array | Uint32Array)[]): Float64Array[] => {
+    const c = new Float64Array(m * n);
+    for (let i = 0; i < m; i++) {
+      for (let j = 0; j < n; j++) for (let l = 0; l < k; l++) c[i * n + j]! += a![i * k + l]! * b![l * n + j]!;
+    }
+    return [c];
+  };
+  for (const [m, k, n] of [[7, 33, 5], [36, 20, 100]] as const) {
+    for (const role of ['gradient', 'parameter'] as const) {
+      const inputs: CheckInput[] = [{ name: 'a', shape: [m, k] }, { name: 'b', shape: [k, n], role }];
+      await checkOp({ op: matmulOp, attributes: {}, inputs, reference: times(m, k, n), gradientTolerance: 1e-4 });
+    }
+  }
+  await checkOp({
+    op: matmulOp,
+    attributes: {},
+    inputs: [{ name: 'a', shape: [1, 36], role: 'constant' }, { name: 'b', shape: [36, 20] }],
+    reference: times(1, 36, 20),
+  });
+});
+
+describe('linear in a graph', () => {
+  const parameter = (graph: Graph, name: string, shape: number[]) => {
+    const tensor = graph.input(name, shape);
+    tensor.requiresGradient = true;
+    tensor.gradient = graph.state(`${name}.gradient`, shape, new Allocation(name, tensor.bytes));
+    return tensor;
+  };
+
+  it('a layer takes one dispatch group forward and two backward, its input gradient included', () => {
+    const graph = new Graph();
+    const x = graph.input('x', [2, 9, 8]);
+    x.requiresGradient = true;
+    const y = linear(graph, x, parameter(graph, 'weight', [12, 8]), { bias: parameter(graph, 'bias', [12]), residual: undefined });
+    expect(y.shape).toEqual([2, 9, 12]);
+    expect(graph.nodes.length).toBe(1);
+    addGradients(graph, [[y, graph.input('dy', y.shape)]]);
+    expect(graph.nodes.map((node) => node.op.name)).toEqual(['linear', 'product', 'product']);
+  });
+
+  it('keeps no pre-activation where nothing learns', () => {
+    const graph = new Graph();
+    const y = linear(graph, graph.input('x', [3, 8]), graph.input('w', [4, 8]), { activation: 'gelu' });
+    expect(y.node!.outputs.length).toBe(1);
+  });
+
+  it('says which shapes do not fit', () => {
+    const graph = new Graph();
+    expect(() => linear(graph, graph.input('x', [3, 8]), graph.input('w', [4, 9]))).toThrow(/does not fit weight/);
+  });
+});
