@@ -278,7 +278,10 @@ export const metricsKernel = (width: number, patches: boolean): Kernel => ({
     'metrics: f32',
     ...(patches ? ['patchMeans: f32', 'count: u32'] : []),
   ],
-  params: ['batch', 'studentRows', 'teacherRows', 'capacity', 'outDim', 'patchOutDim', 'clsShare: f32', 'patchShare: f32', 'crop1'],
+  params: [
+    ...['batch', 'studentRows', 'teacherRows', 'capacity', 'outDim', 'patchOutDim', 'crop1'],
+    ...['clsShare: f32', 'patchShare: f32'],
+  ],
   workgroup: [width, 1, 1],
   declarations: `
 var<workgroup> sums: array<f32, ${width}>;

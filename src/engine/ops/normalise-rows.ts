@@ -5,7 +5,16 @@
  * Each row is read by `lanes` neighbouring threads: 1 where barriers are dear (software devices), 16 on GPUs, so that
  * loads are coalesced. The frame for such kernels is exported, since weight normalisation has the same shape.
  */
-import { spread, SPREAD_INDEX, type Dispatch, type Graph, type Kernel, type Lowering, type OpDefinition, type Tensor } from '../graph';
+import {
+  spread,
+  SPREAD_INDEX,
+  type Dispatch,
+  type Graph,
+  type Kernel,
+  type Lowering,
+  type OpDefinition,
+  type Tensor,
+} from '../graph';
 
 /** WGSL shared by kernels that reduce along rows: `V`, `total(V)`, `row_total(lane, vec2f)`, and where a thread stands. */
 export interface RowFrame {

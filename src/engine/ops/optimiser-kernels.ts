@@ -215,31 +215,34 @@ export const updateKernel = (width: number, teacher: boolean): Kernel => ({
   let trains = coefficient.x == ${MODE.all}.0;
   let clears = (flags & ${FLAG.trainable}u) != 0u;
   let decay = 1.0 - select(0.0, scalars[${S.lr}] * scalars[${S.weightDecay}], (flags & ${FLAG.decayed}u) != 0u);
-  let eps = scalars[${S.eps}];
+  // Read once: in the loop, each access to a buffer costs as much on a software device as one to the parameters.
+  let eps = vec4f(scalars[${S.eps}]);
+  let beta1 = scalars[${S.beta1}];
+  let rest1 = scalars[${S.oneMinusBeta1}];
+  let beta2 = scalars[${S.beta2}];
+  let rest2 = scalars[${S.oneMinusBeta2}];
   ${
     teacher
-      ? `let place = jobs[job + 3u];
+      ? `let keeps = scalars[${S.teacherMomentum}];
+  let takes = scalars[${S.oneMinusTeacherMomentum}];
+  let place = jobs[job + 3u];
   let follows = coefficient.x >= ${MODE.teacher}.0 && place != ${NO_TEACHER}u;`
       : ''
   }
   for (var i = lane; i < quads; i += ${width}u) {
     let at = offset + i;
+    var w = student[at];
     if (trains) {
       let g = gradient[at] * coefficient.y;
-      let m = first[at] * scalars[${S.beta1}] + g * scalars[${S.oneMinusBeta1}];
-      let v = second[at] * scalars[${S.beta2}] + g * g * scalars[${S.oneMinusBeta2}];
+      let m = first[at] * beta1 + g * rest1;
+      let v = second[at] * beta2 + g * g * rest2;
       first[at] = m;
       second[at] = v;
-      student[at] = student[at] * decay - coefficient.z * (m / (sqrt(v) * coefficient.w + vec4f(eps)));
+      w = w * decay - coefficient.z * (m / (sqrt(v) * coefficient.w + eps));
+      student[at] = w;
     }
     if (clears) { gradient[at] = vec4f(); }
-    ${
-      teacher
-        ? `if (follows) {
-      teacher[place + i] = teacher[place + i] * scalars[${S.teacherMomentum}] + student[at] * scalars[${S.oneMinusTeacherMomentum}];
-    }`
-        : ''
-    }
+    ${teacher ? 'if (follows) { teacher[place + i] = teacher[place + i] * keeps + w * takes; }' : ''}
   }`,
 });
 
@@ -251,9 +254,10 @@ export const followKernel = (width: number): Kernel => ({
   workgroup: [width, 1, 1],
   main: `${JOB}
   let place = jobs[job + 3u];
+  let keeps = scalars[${S.teacherMomentum}];
+  let takes = scalars[${S.oneMinusTeacherMomentum}];
   if (coefficients[entry].x < ${MODE.teacher}.0) { return; }
   for (var i = lane; i < quads; i += ${width}u) {
-    teacher[place + i] = teacher[place + i] * scalars[${S.teacherMomentum}]
-      + student[offset + i] * scalars[${S.oneMinusTeacherMomentum}];
+    teacher[place + i] = teacher[place + i] * keeps + student[offset + i] * takes;
   }`,
 });

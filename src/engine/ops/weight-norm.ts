@@ -65,7 +65,10 @@ const backwardKernel =
 
 const backwardOp: OpDefinition<BackwardAttributes> = {
   name: 'weight-norm-backward',
-  outputs: ([v, g], { dv, dg }) => [...(dv === 'set' ? [{ shape: v!.shape }] : []), ...(dg === 'set' ? [{ shape: g!.shape }] : [])],
+  outputs: ([v, g], { dv, dg }) => [
+    ...(dv === 'set' ? [{ shape: v!.shape }] : []),
+    ...(dg === 'set' ? [{ shape: g!.shape }] : []),
+  ],
   lower: ({ inputs: [v, g, dw, dvInto, dgInto], outputs, attributes }, lowering) => {
     const made = [...outputs];
     const target = (kind: Target, into: Tensor | undefined): Tensor[] =>

@@ -18,7 +18,7 @@ const scalars = encodeLossScalars({
 });
 
 for (const [which, momentum, bottleneck, outDim] of [['cls', 0.9, 8, 37], ['patch', 0.7, 7, 129]] as const) {
-  test(`${which} centre, ${outDim} outputs of ${bottleneck}: two micro-batches, then the update; nothing after a halt`, async () => {
+  test(`${which} centre, ${outDim} outputs of ${bottleneck}: two micro-batches, the update; nothing after a halt`, async () => {
     const gpu = await testGpu();
     const batches = [normals(5 * bottleneck, 1), normals(5 * bottleneck, 2)];
     const weights = normals(outDim * bottleneck, 3);

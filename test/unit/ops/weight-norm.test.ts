@@ -22,7 +22,7 @@ for (const variant of ['row-per-thread', '16-lanes']) {
   for (const [rows, columns] of [[1, 4], [23, 48], [19, 33]] as const) {
     for (const [v, g] of roles) {
       test(`weight-norm ${rows}×${columns}, v ${v}, g ${g}, ${variant}`, async () => {
-        const families = ['weight-norm', 'weight-norm-backward-add-none', 'weight-norm-backward-add-add', 'weight-norm-backward-set-set'];
+        const families = ['weight-norm', ...['add-none', 'add-add', 'set-set'].map((targets) => `weight-norm-backward-${targets}`)];
         const shapeClass = `${2 ** Math.ceil(Math.log2(rows))},${columns}`;
         await checkOp({
           op: weightNormOp,
