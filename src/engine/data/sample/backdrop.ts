@@ -1,7 +1,7 @@
 import type { Random } from '../../random';
 import type { Canvas } from './canvas';
 import type { Noise } from './noise';
-import { anyInk, inkPair, mixInk } from './palette';
+import { groundInk, mixInk } from './palette';
 import type { Surface } from './textures';
 import { flat, patterned, step } from './textures';
 
@@ -11,50 +11,50 @@ type Ground = (random: Random, noise: Noise) => Surface;
 const gradient: Ground = (random) => {
   const angle = random.between(0, 2 * Math.PI);
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  return patterned(anyInk(random, 0.3), anyInk(random, 0.3), (x, y) => step((x - 0.5) * cos + (y - 0.5) * sin, 0.7));
+  return patterned(groundInk(random, 0.3), groundInk(random, 0.3), (x, y) => step((x - 0.5) * cos + (y - 0.5) * sin, 0.7));
 };
 
 const clouds: Ground = (random, noise) => {
-  const [a, b] = inkPair(random);
+  const [a, b] = [groundInk(random), groundInk(random)];
   const scale = random.between(1.5, 6);
   const stretch = random.between(0.5, 2);
   const shift = random.between(0, 90);
-  return patterned(a, mixInk(a, b, random.between(0.2, 0.7)), (x, y) => noise.fractal(x * scale + shift, y * scale * stretch, 4));
+  return patterned(a, mixInk(a, b, random.between(0.4, 1)), (x, y) => noise.fractal(x * scale + shift, y * scale * stretch, 4));
 };
 
 /** Wood, cloth, rain: noise drawn out along one direction. */
 const streaks: Ground = (random, noise) => {
-  const [a, b] = inkPair(random);
+  const [a, b] = [groundInk(random), groundInk(random)];
   const angle = random.between(0, Math.PI);
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const fine = random.between(6, 18);
-  return patterned(a, mixInk(a, b, random.between(0.2, 0.55)), (x, y) => {
+  return patterned(a, mixInk(a, b, random.between(0.4, 1)), (x, y) => {
     return noise.fractal((x * cos + y * sin) * 1.5, (y * cos - x * sin) * fine, 3);
   });
 };
 
 /** Veins where a fractal passes its middle. */
 const marble: Ground = (random, noise) => {
-  const [a, b] = inkPair(random);
+  const [a, b] = [groundInk(random), groundInk(random)];
   const scale = random.between(1.5, 4);
-  return patterned(a, mixInk(a, b, random.between(0.2, 0.6)), (x, y) => {
+  return patterned(a, mixInk(a, b, random.between(0.4, 1)), (x, y) => {
     return Math.max(0, 1 - 9 * Math.abs(noise.fractal(x * scale, y * scale, 3) - 0.5));
   });
 };
 
 /** Grass, gravel, sand. */
 const grit: Ground = (random, noise) => {
-  const [a, b] = inkPair(random);
+  const [a, b] = [groundInk(random), groundInk(random)];
   const scale = random.between(14, 40);
   const tall = random.between(0.3, 1);
-  return patterned(a, mixInk(a, b, random.between(0.15, 0.5)), (x, y) => noise.fractal(x * scale, y * scale * tall, 2));
+  return patterned(a, mixInk(a, b, random.between(0.3, 0.9)), (x, y) => noise.fractal(x * scale, y * scale * tall, 2));
 };
 
 /** Sky over two rows of hills. */
 const hills: Ground = (random, noise) => {
-  const sky = patterned(anyInk(random, 0.55, 0.95), anyInk(random, 0.55, 0.95), (_x, y) => Math.min(1, y * 1.5));
-  const far = flat(anyInk(random, 0.4, 0.75));
-  const [grass, blade] = inkPair(random);
+  const sky = patterned(groundInk(random, 0.55, 0.95), groundInk(random, 0.55, 0.95), (_x, y) => Math.min(1, y * 1.5));
+  const far = flat(groundInk(random, 0.4, 0.75));
+  const [grass, blade] = [groundInk(random), groundInk(random)];
   const near = patterned(grass, mixInk(grass, blade, 0.35), (x, y) => noise.fractal(x * 20, y * 8, 2));
   const horizon = random.between(0.35, 0.75);
   const rough = random.between(1.5, 4);
@@ -67,12 +67,12 @@ const hills: Ground = (random, noise) => {
 
 /** Soft discs of light. */
 const glow: Ground = (random) => {
-  const base = anyInk(random, 0.25, 0.6);
+  const base = groundInk(random, 0.25, 0.6);
   const discs = Array.from({ length: 8 }, () => ({
     x: random.between(-0.1, 1.2),
     y: random.between(-0.1, 1.2),
     radius: random.between(0.06, 0.25),
-    ink: anyInk(random, 0.5),
+    ink: groundInk(random, 0.5),
     strength: random.between(0.2, 0.6),
   }));
   return (x, y, out) => {
@@ -87,13 +87,13 @@ const glow: Ground = (random) => {
 const grounds: readonly Ground[] = [gradient, clouds, streaks, marble, grit, hills, glow];
 
 /**
- * Fills the canvas. Most pictures have two or three grounds that meet along a bent line, so that two crops of one
+ * Fills the canvas. Pictures have two or three grounds that meet along a bent line, so that two crops of one
  * picture seldom share their ground: telling pictures apart by their background must not be the easy way.
  */
 export function paintBackdrop(canvas: Canvas, random: Random, noise: Noise): void {
   const { width, height, rgb } = canvas;
   const unit = Math.min(width, height);
-  const count = 1 + random.integer(3);
+  const count = 2 + random.integer(2);
   const surfaces = Array.from({ length: count }, () => grounds[random.integer(grounds.length)]!(random, noise));
   const seams = Array.from({ length: count - 1 }, () => {
     const angle = random.between(0, 2 * Math.PI);

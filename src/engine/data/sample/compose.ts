@@ -77,7 +77,7 @@ function drawLight(random: Random): Scene {
 /** Places for one to five things that together fill about a third to four fifths of the picture, overlapping little. */
 function layOut(width: number, height: number, random: Random): Placement[] {
   const chance = random.uniform();
-  const count = chance < 0.4 ? 1 : chance < 0.85 ? 2 + random.integer(2) : 4 + random.integer(2);
+  const count = chance < 0.3 ? 1 : chance < 0.8 ? 2 + random.integer(2) : 4 + random.integer(2);
   const share = random.between(0.5, 0.95);
   const radius = Math.min(Math.sqrt((share * width * height) / (count * 2.4)), 0.6 * Math.min(width, height));
   const places: Placement[] = [];
@@ -103,7 +103,7 @@ function clutter(canvas: Canvas, layer: Layer, random: Random, light: Light, cou
   if (count === 0) return;
   layer.clear();
   for (let i = 0; i < count; i++) {
-    const part: Part = { shape: oddment(random), surface: flat(anyInk(random, 0.25)), bevel: random.between(0, 0.4) };
+    const part: Part = { shape: oddment(random), surface: flat(anyInk(random, 0.3)), bevel: random.between(0, 0.4) };
     const place: Placement = {
       x: random.between(0, canvas.width),
       y: random.between(0, canvas.height),

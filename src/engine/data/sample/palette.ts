@@ -32,6 +32,14 @@ export function anyInk(random: Random, darkest = 0.35, lightest = 0.92): Ink {
   return oklch(lightness, chroma, random.between(0, 2 * Math.PI));
 }
 
+/**
+ * A muted colour for grounds. They vary in lightness more than in hue: the colour of its ground is the first thing by
+ * which a network would tell pictures apart, and it should have little to hold on to.
+ */
+export function groundInk(random: Random, darkest = 0.4, lightest = 0.88): Ink {
+  return oklch(random.between(darkest, lightest), random.between(0.005, 0.06), random.between(0, 2 * Math.PI));
+}
+
 /** Two colours that tell apart in grey too: lightness at least 0.2 apart, either one the darker; hues independent. */
 export function inkPair(random: Random): [Ink, Ink] {
   const gap = random.between(0.2, 0.5);
