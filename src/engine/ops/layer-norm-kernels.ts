@@ -13,24 +13,10 @@ const total = (width: 1 | 4, value: string): string => (width === 4 ? `dot(${val
 const ROWS_PER_GROUP = 16;
 const THREADS = 64;
 
-/** WGSL loop over a row's `p.columns` vectors, four to a step: `body(i)` is an expression that is summed into `into`. */
-const sumRow = (type: string, into: string, body: (i: string) => string): string => `
+/** WGSL: sums `body`, an expression of the running `i`, over a row's vectors. Unrolled it is no faster here, only slow to compile. */
+const sumRow = (type: string, into: string, body: string): string => `
   var ${into} = ${type}();
-  {
-    var i = 0u;
-    for (; i + 3u < p.columns; i += 4u) {
-      ${into} += ((${body('i')}) + (${body('(i + 1u)')})) + ((${body('(i + 2u)')}) + (${body('(i + 3u)')}));
-    }
-    for (; i < p.columns; i++) { ${into} += ${body('i')}; }
-  }`;
-const overRow = (body: (i: string) => string): string => `
-  {
-    var i = 0u;
-    for (; i + 3u < p.columns; i += 4u) {
-      ${[0, 1, 2, 3].map((j) => body(`(i + ${j}u)`)).join('\n      ')}
-    }
-    for (; i < p.columns; i++) { ${body('i')} }
-  }`;
+  for (var i = 0u; i < p.columns; i++) { ${into} += ${body}; }`;
 
 /** Workgroup sums of one or two values per thread, by a tree: `reduce(v)` gives every thread the sum over all. */
 const REDUCE = `
@@ -67,7 +53,7 @@ export function forward(lowering: Lowering, f: Forward): Dispatch[] {
   };
   const tensors = [x, weight, bias, y, mean, inverse];
   const params = { rows: x.rows, columns: x.columns / width, count: x.columns, eps };
-  const deviation = (i: string): string => `(x[start + ${i}] - ${type}(m))`;
+  const deviation = `(x[start + i] - ${type}(m))`;
 
   const rowPerThread = (): Dispatch => ({
     kernel: {
@@ -77,11 +63,12 @@ export function forward(lowering: Lowering, f: Forward): Dispatch[] {
       main: `
   let row = ${SPREAD_INDEX} * ${ROWS_PER_GROUP}u + lane;
   if (row >= p.rows) { return; }
-  let start = row * p.columns;${sumRow(type, 'sum', (i) => `x[start + ${i}]`)}
-  let m = ${total(width, 'sum')} / p.count;${sumRow(type, 'squares', (i) => `${deviation(i)} * ${deviation(i)}`)}
+  let start = row * p.columns;${sumRow(type, 'sum', 'x[start + i]')}
+  let m = ${total(width, 'sum')} / p.count;${sumRow(type, 'squares', `${deviation} * ${deviation}`)}
   let r = inverseSqrt(${total(width, 'squares')} / p.count + p.eps);
   mean[row] = m;
-  inverse[row] = r;${overRow((i) => `y[start + ${i}] = ${deviation(i)} * r * weight[${i}] + bias[${i}];`)}`,
+  inverse[row] = r;
+  for (var i = 0u; i < p.columns; i++) { y[start + i] = ${deviation} * r * weight[i] + bias[i]; }`,
     },
     tensors,
     params,
@@ -102,10 +89,10 @@ export function forward(lowering: Lowering, f: Forward): Dispatch[] {
   for (var i = lane; i < p.columns; i += ${THREADS}u) { sum += x[start + i]; }
   let m = reduce(lane, vec2f(${total(width, 'sum')}, 0.0)).x / p.count;
   var squares = ${type}();
-  for (var i = lane; i < p.columns; i += ${THREADS}u) { squares += ${deviation('i')} * ${deviation('i')}; }
+  for (var i = lane; i < p.columns; i += ${THREADS}u) { squares += ${deviation} * ${deviation}; }
   let r = inverseSqrt(reduce(lane, vec2f(${total(width, 'squares')}, 0.0)).x / p.count + p.eps);
   if (lane == 0u) { mean[row] = m; inverse[row] = r; }
-  for (var i = lane; i < p.columns; i += ${THREADS}u) { y[start + i] = ${deviation('i')} * r * weight[i] + bias[i]; }`,
+  for (var i = lane; i < p.columns; i += ${THREADS}u) { y[start + i] = ${deviation} * r * weight[i] + bias[i]; }`,
     },
     tensors,
     params,
@@ -166,11 +153,10 @@ function gradientFrame({ x, weight, mean, inverse, dy, dx, before }: Backward, r
       tensors.push(before);
     }
   }
-  const xhat = (i: string): string => `((x[start + ${i}] - ${type}(m)) * r)`;
-  const g = (i: string): string => `(dy[start + ${i}] * weight[${i}])`;
-  const added = before ? ` + ${aliased ? 'dy' : 'before'}[start + ATI]` : '';
-  const write = (i: string): string =>
-    `dx[start + ${i}] = (${g(i)} - ${type}(meanG) - ${xhat(i)} * meanGX) * r${added.replace('ATI', i)};`;
+  const xhat = `((x[start + i] - ${type}(m)) * r)`;
+  const g = '(dy[start + i] * weight[i])';
+  const added = before ? ` + ${aliased ? 'dy' : 'before'}[start + i]` : '';
+  const write = `dx[start + i] = (${g} - ${type}(meanG) - ${xhat} * meanGX) * r${added};`;
   const flags = `${width}${dx ? '+dx' : ''}${before ? (aliased ? '+dy' : '+before') : ''}`;
   const params = { rows: x.rows, columns: x.columns / width, count: x.columns };
   return { width, type, bindings, tensors, xhat, g, write, flags, params, names: ['rows', 'columns', 'count: f32'] };
@@ -192,9 +178,17 @@ function byRowsAndColumns(b: Backward): Dispatch[] {
   if (row >= p.rows) { return; }
   let start = row * p.columns;
   let m = mean[row];
-  let r = inverse[row];${sumRow(type, 'sumG', g)}${sumRow(type, 'sumGX', (i) => `${g(i)} * ${xhat(i)}`)}
+  let r = inverse[row];
+  var sumG = ${type}();
+  var sumGX = ${type}();
+  for (var i = 0u; i < p.columns; i++) {
+    let g = ${g};
+    sumG += g;
+    sumGX += g * ${xhat};
+  }
   let meanG = ${total(width, 'sumG')} / p.count;
-  let meanGX = ${total(width, 'sumGX')} / p.count;${overRow(write)}`,
+  let meanGX = ${total(width, 'sumGX')} / p.count;
+  for (var i = 0u; i < p.columns; i++) { ${write} }`,
       },
       tensors,
       params,
@@ -225,7 +219,7 @@ function byRowsAndColumns(b: Backward): Dispatch[] {
       let m = mean[row];
       let r = inverse[row];
       let d = dy[start + i];
-      dwBlock += d * ${xhat('i')};
+      dwBlock += d * ${xhat};
       dbBlock += d;
     }
     dw += dwBlock;
@@ -254,8 +248,8 @@ function byWorkgroups(lowering: Lowering, b: Backward): Dispatch[] {
     var sumG = ${type}();
     var sumGX = ${type}();
     for (var i = lane; i < p.columns; i += ${THREADS}u) {
-      sumG += ${g('i')};
-      sumGX += ${g('i')} * ${xhat('i')};
+      sumG += ${g};
+      sumGX += ${g} * ${xhat};
     }
     let means = reduce(lane, vec2f(${total(width, 'sumG')}, ${total(width, 'sumGX')})) / p.count;
     let meanG = means.x;
@@ -264,10 +258,10 @@ function byWorkgroups(lowering: Lowering, b: Backward): Dispatch[] {
       let d = dy[start + i];
       let at = group.x * 2u * p.columns + i;
       if (row == first) {
-        partial[at] = d * ${xhat('i')};
+        partial[at] = d * ${xhat};
         partial[at + p.columns] = d;
       } else {
-        partial[at] += d * ${xhat('i')};
+        partial[at] += d * ${xhat};
         partial[at + p.columns] += d;
       }`;
   const dispatches: Dispatch[] = [
@@ -285,7 +279,7 @@ function byWorkgroups(lowering: Lowering, b: Backward): Dispatch[] {
     let m = mean[row];
     let r = inverse[row];${dx ? sums : ''}
     for (var i = lane; i < p.columns; i += ${THREADS}u) {
-      ${dx ? write('i') : ''}${parameters ? kept : ''}
+      ${dx ? write : ''}${parameters ? kept : ''}
     }
   }`,
       },
