@@ -132,7 +132,11 @@ export class Graph {
     const view = new Tensor(this.nextId++, shape, tensor.dtype, `${tensor.name}.view`);
     view.base = tensor.base ?? tensor;
     view.byteOffset = (tensor.base ? tensor.byteOffset : 0) + elementOffset * bytesPerElement(tensor.dtype);
-    if (elementOffset === 0 && view.size === tensor.size && tensor.requiresGradient) {
+    const whole = elementOffset === 0 && view.size === tensor.size;
+    if (whole && tensor.gradient) {
+      view.requiresGradient = true;
+      view.gradient = this.view(tensor.gradient, shape);
+    } else if (whole && tensor.requiresGradient) {
       const node: GraphNode = { op: viewOp as OpDefinition<unknown>, inputs: [tensor], outputs: [view], attributes: {} };
       view.requiresGradient = true;
       view.node = node;

@@ -1,0 +1,107 @@
+/**
+ * Features of pictures: the [CLS] token after the last norm, and on request the patch tokens, by an inference plan of
+ * fixed batch size. A last partial batch is padded and the padding ignored.
+ */
+import type { Gpu } from '../gpu';
+import { download, Graph, Plan, PlanLayout, tune, upload, type Tensor, type VariantTable } from '../graph';
+import { vit, type ParameterSet, type VitConfig } from '../nn';
+import { centreCropNormalise, gatherRows, patchify } from '../ops';
+
+export interface FeatureOptions {
+  /** Height and width of the pictures in pixels, a multiple of the patch. */
+  size: number;
+  /** Pictures per pass. */
+  batch: number;
+  /** Before the backbone's names in `parameters`: 'backbone.' for a whole student or teacher. */
+  prefix?: string;
+  mean: readonly [number, number, number];
+  std: readonly [number, number, number];
+  patches?: boolean;
+}
+
+export interface Features {
+  /** [count, D] */
+  cls: Float32Array;
+  /** [count, patches, D] */
+  patches?: Float32Array;
+}
+
+export class FeatureExtractor {
+  private constructor(
+    private readonly gpu: Gpu,
+    private readonly plan: Plan,
+    private readonly pixels: Tensor,
+    private readonly cls: Tensor,
+    private readonly patches: Tensor | undefined,
+    readonly batch: number,
+    readonly size: number,
+  ) {}
+
+  /** @param parameters already on the device, or filled before the first `extract` */
+  static async create(
+    gpu: Gpu,
+    parameters: ParameterSet,
+    model: VitConfig,
+    options: FeatureOptions,
+    table: VariantTable = new Map(),
+    choose = false,
+  ): Promise<FeatureExtractor> {
+    const { size, batch, prefix = '' } = options;
+    const grid = size / model.patchSize;
+    const trace = () => {
+      const graph = new Graph();
+      const tensors = parameters.tensors(graph);
+      const pixels = graph.input('pixels', [batch * size * size], 'u32');
+      const images = centreCropNormalise(graph, pixels, { size, mean: options.mean, std: options.std });
+      const { tokens } = vit(graph, (name) => tensors(prefix + name), { ...model, maskedImageModeling: false }, {
+        patches: patchify(graph, images, model.patchSize),
+        groups: [{ sequences: batch, rows: grid, columns: grid }],
+      });
+      const length = grid * grid + 1;
+      const index = graph.input('class rows', [batch], 'u32');
+      const cls = graph.keep(gatherRows(graph, tokens, index));
+      let patches: Tensor | undefined;
+      let patchIndex: Tensor | undefined;
+      if (options.patches) {
+        patchIndex = graph.input('patch rows', [batch * (length - 1)], 'u32');
+        patches = graph.keep(gatherRows(graph, tokens, patchIndex));
+      }
+      return { graph, pixels, cls, patches, index, patchIndex, length };
+    };
+    const traced = trace();
+    let layout = new PlanLayout(gpu, traced.graph, table);
+    if (choose && layout.open.size > 0) {
+      await tune(gpu, layout.open.values(), table);
+      layout = new PlanLayout(gpu, traced.graph, table);
+    }
+    const plan = await Plan.compile(gpu, layout, { label: 'features' });
+    const { length } = traced;
+    upload(gpu, traced.index, Uint32Array.from({ length: batch }, (_, i) => i * length));
+    if (traced.patchIndex) {
+      const per = length - 1;
+      upload(gpu, traced.patchIndex, Uint32Array.from({ length: batch * per }, (_, i) => Math.floor(i / per) * length + 1 + (i % per)));
+    }
+    return new FeatureExtractor(gpu, plan, traced.pixels, traced.cls, traced.patches, batch, size);
+  }
+
+  /** @param pictures up to `batch` squares of RGB bytes, size·size·3 each */
+  async extract(pictures: readonly Uint8Array[]): Promise<Features> {
+    const { gpu, size, batch } = this;
+    const words = new Uint32Array(batch * size * size);
+    pictures.forEach((rgb, n) => {
+      let at = n * size * size;
+      for (let i = 0; i < rgb.length; i += 3) words[at++] = rgb[i]! | (rgb[i + 1]! << 8) | (rgb[i + 2]! << 16);
+    });
+    upload(gpu, this.pixels, words);
+    this.plan.run();
+    const keep = (values: Float32Array): Float32Array => values.slice(0, (values.length / batch) * pictures.length);
+    const cls = keep(await download(gpu, this.cls));
+    return this.patches ? { cls, patches: keep(await download(gpu, this.patches)) } : { cls };
+  }
+
+  /** The plan and its inputs; the parameters stay. */
+  destroy(): void {
+    this.plan.destroy();
+    for (const tensor of [this.pixels, this.cls, this.patches]) tensor?.allocation?.destroy();
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * The method: options, schedules, masks, student and teacher, the training step, and the trainer that carries it out.
+ */
+export { Network, teacherBackbone, teacherHead, within, type NetworkConfig } from './network';
+export { drawMask, maskCapacity, type MaskOptions } from './masks';
+export {
+  cosineSchedule,
+  epochsToSteps,
+  teacherTemperatureSchedule,
+  trainingSchedules,
+  type ScheduleOptions,
+  type TrainingSchedules,
+} from './schedules';
+export {
+  findOption,
+  layerOptions,
+  options,
+  originalOptions,
+  parseOptionWords,
+  resolveRecipe,
+  type OptionDescriptor,
+  type OptionGroup,
+  type Recipe,
+} from './recipe';
+export { presets, type Preset } from './presets';
+export { cropOptionsOf, maskOptionsOf, networkConfigOf, pixelCapacityOf, settingsAt, trainerOptionsOf } from './from-recipe';
+export { PIXEL_MEAN, PIXEL_STD, traceForward, traceUpdate, type TrainingShape } from './training-graph';
+export {
+  Trainer,
+  TrainerLayout,
+  type ImageBatch,
+  type StepIdentity,
+  type StepSettings,
+  type TrainerMemory,
+  type TrainerOptions,
+} from './trainer';
+export type { StepReport } from './step-reports';
