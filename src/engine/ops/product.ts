@@ -3,8 +3,9 @@
  * device's measured table chooses.
  */
 import type { Dispatch, Lowering, OpDefinition } from '../graph';
-import { lanes, lanesAvailable } from './product-lanes';
 import { framed, frameOf, INDEX, type ProductKind, type ProductOptions } from './product-frame';
+import { lanes, lanesAvailable } from './product-lanes';
+import { partsOf, tile, tileSplit } from './product-tile';
 
 export type { Epilogue, Operand, ProductKind, ProductOptions } from './product-frame';
 
@@ -58,6 +59,9 @@ export function product(lowering: Lowering, options: ProductOptions): Dispatch[]
   const shape = kind === 'tn' ? [m, n, powerOfTwo(k)] : [powerOfTwo(m), n, k];
   return lowering.choose(`product-${kind}`, shape.join(','), [
     { name: 'lanes', available: lanesAvailable(lowering.gpu, options), build: () => lanes(lowering, options) },
+    { name: 'tile-split', available: partsOf(options, 16) > 1, build: () => tileSplit(lowering, options, 16) },
+    { name: 'tile', build: () => tile(options, 16) },
+    { name: 'tile-small', build: () => tile(options, 8) },
     { name: 'naive', build: () => naive(options) },
   ]);
 }
