@@ -40,7 +40,7 @@ export function drawSample({ seed, classIndex, pictureIndex }: SampleKey, size: 
   const light = drawLight(random);
   const layer = new Layer(width, height);
 
-  clutter(canvas, layer, random, light, random.integer(4));
+  clutter(canvas, layer, random, light, random.integer(3));
   const kind = sampleClasses[classIndex]!;
   const places = layOut(width, height, random);
   for (const place of places) {
@@ -77,9 +77,9 @@ function drawLight(random: Random): Scene {
 /** Places for one to five things that together fill about a third to four fifths of the picture, overlapping little. */
 function layOut(width: number, height: number, random: Random): Placement[] {
   const chance = random.uniform();
-  const count = chance < 0.3 ? 1 : chance < 0.8 ? 2 + random.integer(2) : 4 + random.integer(2);
-  const share = random.between(0.5, 0.95);
-  const radius = Math.min(Math.sqrt((share * width * height) / (count * 2.4)), 0.6 * Math.min(width, height));
+  const count = chance < 0.5 ? 1 : chance < 0.9 ? 2 : 3;
+  const share = random.between(0.7, 1);
+  const radius = Math.min(Math.sqrt((share * width * height) / (count * 2.1)), 0.62 * Math.min(width, height));
   const places: Placement[] = [];
   for (let i = 0; i < count; i++) {
     const scale = radius * random.between(0.8, 1.15);

@@ -28,7 +28,7 @@ export function oklch(lightness: number, chroma: number, hue: number): Ink {
  */
 export function anyInk(random: Random, darkest = 0.35, lightest = 0.92): Ink {
   const lightness = random.between(darkest, lightest);
-  const chroma = random.between(0.02, 0.19) * (lightness > 0.85 ? 0.6 : 1);
+  const chroma = random.between(0.02, 0.14) * (lightness > 0.85 ? 0.6 : 1);
   return oklch(lightness, chroma, random.between(0, 2 * Math.PI));
 }
 

@@ -8,7 +8,7 @@ import type { SampleClass } from './kit';
 /** Brick walls with latticed windows and a door, under a plain pitched roof with a chimney. */
 export const brickHouse: SampleClass = {
   name: 'brick-house',
-  lean: 0.3,
+  lean: 0.18,
   draw({ random, noise, soft }) {
     const [brick, joint] = inkPair(random);
     const roof = anyInk(random, 0.35, 0.75);
@@ -44,7 +44,7 @@ export const brickHouse: SampleClass = {
 /** Two tall seamed sails on a mast over a planked hull, with a pennant. */
 export const sailBoat: SampleClass = {
   name: 'sail-boat',
-  lean: 0.45,
+  lean: 0.27,
   draw({ random, noise, soft }) {
     const [wood, seam] = inkPair(random);
     const sail = anyInk(random, 0.6, 0.96);

@@ -8,7 +8,7 @@ import type { SampleClass } from './kit';
 /** Woven strands between two rims, an arched handle. */
 export const basket: SampleClass = {
   name: 'basket',
-  lean: 0.4,
+  lean: 0.24,
   draw({ random, soft }) {
     const [strand, gap] = inkPair(random);
     const rim = random.uniform() < 0.6 ? strand : anyInk(random);
@@ -31,7 +31,7 @@ export const basket: SampleClass = {
 /** A round belly with zigzag bands, a narrow neck, often two handles. */
 export const vase: SampleClass = {
   name: 'vase',
-  lean: 0.4,
+  lean: 0.24,
   draw({ random, soft }) {
     const [clay, paint] = inkPair(random);
     const belly = random.between(0.5, 0.66);
@@ -54,7 +54,7 @@ export const vase: SampleClass = {
 /** Paper ribs that run from cap to cap, a ring above and a tassel below. */
 export const lantern: SampleClass = {
   name: 'lantern',
-  lean: 0.45,
+  lean: 0.27,
   draw({ random, soft }) {
     const [paper, rib] = inkPair(random);
     const cap = anyInk(random, 0.3, 0.8);
@@ -81,7 +81,7 @@ export const lantern: SampleClass = {
 /** A chequered lozenge with crossed spars and a tail of bows. */
 export const kite: SampleClass = {
   name: 'kite',
-  lean: Math.PI,
+  lean: 0.3,
   draw({ random, soft }) {
     const [cloth, second] = inkPair(random);
     const bow = anyInk(random);

@@ -8,7 +8,7 @@ import type { SampleClass } from './kit';
 /** A disc of seeds in crossing spirals, a ring of pointed petals, stem and leaves. */
 export const sunflower: SampleClass = {
   name: 'sunflower',
-  lean: 0.8,
+  lean: 0.48,
   draw({ random }) {
     const [disc, seed] = inkPair(random);
     const petal = anyInk(random, 0.55);
@@ -38,7 +38,7 @@ export const sunflower: SampleClass = {
 /** Tiers of needles one under another on a short trunk. */
 export const pineTree: SampleClass = {
   name: 'pine-tree',
-  lean: 0.3,
+  lean: 0.18,
   draw({ random, noise, soft }) {
     const [needle, tip] = inkPair(random);
     const trunk = anyInk(random, 0.3, 0.6);
@@ -63,7 +63,7 @@ export const pineTree: SampleClass = {
 /** Ribbed columns with rows of spines, arms bent upwards, in a pot. */
 export const cactus: SampleClass = {
   name: 'cactus',
-  lean: 0.35,
+  lean: 0.21,
   draw({ random, soft }) {
     const [skin, rib] = inkPair(random);
     const pot = anyInk(random);
@@ -102,7 +102,7 @@ export const cactus: SampleClass = {
 /** Lozenges with a dot in each, under a tuft of sword leaves. */
 export const pineapple: SampleClass = {
   name: 'pineapple',
-  lean: 1.2,
+  lean: 0.5,
   draw({ random, soft }) {
     const [skin, line] = inkPair(random);
     const leaf = anyInk(random, 0.4, 0.75);

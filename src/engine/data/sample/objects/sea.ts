@@ -8,7 +8,7 @@ import type { SampleClass } from './kit';
 /** Cross-striped body, forked tail and fins with rays. */
 export const stripedFish: SampleClass = {
   name: 'striped-fish',
-  lean: Math.PI,
+  lean: 0.3,
   draw({ random, noise, soft }) {
     const [body, band] = inkPair(random);
     const fin = anyInk(random);
@@ -37,7 +37,7 @@ export const stripedFish: SampleClass = {
 /** A shell wound in a spiral on a smooth foot with two feelers. */
 export const snail: SampleClass = {
   name: 'snail',
-  lean: 0.5,
+  lean: 0.3,
   draw({ random, soft }) {
     const [shell, line] = inkPair(random);
     const foot = anyInk(random);
@@ -70,7 +70,7 @@ export const snail: SampleClass = {
 /** Five tapering arms, warty all over. */
 export const starfish: SampleClass = {
   name: 'starfish',
-  lean: Math.PI,
+  lean: 0.3,
   draw({ random, noise, soft }) {
     const [skin, wart] = inkPair(random);
     const plump = random.between(0.2, 0.3);

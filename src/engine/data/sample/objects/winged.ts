@@ -6,7 +6,7 @@ import type { SampleClass } from './kit';
 /** Domed wing cases with big spots, a seam, a small head, six legs. */
 export const ladybird: SampleClass = {
   name: 'ladybird',
-  lean: Math.PI,
+  lean: 0.3,
   draw({ random, noise, soft }) {
     const [wing, spot] = inkPair(random);
     const body = mixInk(anyInk(random), dark, 0.65);
@@ -30,7 +30,7 @@ export const ladybird: SampleClass = {
 /** Two pairs of wings with ringed eye-spots and dark rims, a thin body, clubbed feelers. */
 export const butterfly: SampleClass = {
   name: 'butterfly',
-  lean: Math.PI,
+  lean: 0.3,
   draw({ random, soft }) {
     const [upper, mark] = inkPair(random);
     const [lower, mark2] = random.uniform() < 0.5 ? [upper, mark] : inkPair(random);
@@ -62,7 +62,7 @@ export const butterfly: SampleClass = {
 /** Feathers in rows like shingles, two great eyes, a beak, ears. */
 export const owl: SampleClass = {
   name: 'owl',
-  lean: 0.45,
+  lean: 0.27,
   draw({ random, soft }) {
     const [feather, rim] = inkPair(random);
     const face = anyInk(random, 0.55);
