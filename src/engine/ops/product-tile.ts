@@ -9,8 +9,16 @@ import { framed, frameOf, INDEX, type ProductOptions } from './product-frame';
 /** Threads along a side of the tile: 16 for tiles of 64×64 (256 threads, 16 deep), 8 for 32×32 (64 threads, 8 deep). */
 export type TileSide = 8 | 16;
 
-/** WGSL: the workgroup's threads fill both tiles from depth `k` on, then sum up their products. */
-function tileText({ kind, depthScale, sums }: ProductOptions, side: TileSide, nameOfB: string): { declarations: string; step: string } {
+/**
+ * WGSL: the workgroup's threads fill both tiles from depth `first` on, then sum up their products.
+ * @param rolled keeps the compiler from unrolling the sum: on a software device that takes seconds and gains nothing
+ */
+function tileText(
+  { kind, depthScale, sums }: ProductOptions,
+  side: TileSide,
+  nameOfB: string,
+  rolled: boolean,
+): { declarations: string; step: string } {
   const index = INDEX[kind];
   // One vector more than a row holds, so that threads that write along k meet different banks.
   const pitch = side + 1;
@@ -42,7 +50,7 @@ fn readB(k: u32, column: u32, depth: u32) -> f32 {
       tileB[kB * ${pitch}u + quadB] = ${four((i) => `readB(first + kB, column + ${i}u, depth)`)};
     }
     workgroupBarrier();
-    for (var j = 0u; j < ${side}u; j++) {
+    for (var j = 0u; j < ${rolled ? 'p.side' : `${side}u`}; j++) {
       let left = tileA[j * ${pitch}u + local.y];
       let right = tileB[j * ${pitch}u + local.x];
       acc0 += left.x * right;
@@ -76,37 +84,54 @@ const ACCUMULATORS = `
   var acc3 = vec4f();
   var rowTotal = vec4f();`;
 
+/**
+ * WGSL: hands each of the thread's 16 results to `store`, and with `storeSum` its 4 row sums. The loops end where the
+ * matrix ends, which also keeps compilers from unrolling 16 epilogues: that took seconds on software devices.
+ */
+const results = (side: TileSide, store: string, storeSum?: string): string => `
+  let firstRow = (group.y * ${side}u + local.y) * 4u;
+  let firstColumn = (group.x * ${side}u + local.x) * 4u;
+  for (var i = 0u; i < min(4u, max(rows, firstRow) - firstRow); i++) {
+    let row = firstRow + i;
+    let values = select(select(acc0, acc1, i == 1u), select(acc2, acc3, i == 3u), i >= 2u);
+    for (var j = 0u; j < min(4u, max(p.n, firstColumn) - firstColumn); j++) {
+      let column = firstColumn + j;
+      let value = values[j];
+      ${store}
+    }${
+      storeSum
+        ? `
+    if (firstColumn == 0u) {
+      let total = rowTotal[i];
+      ${storeSum}
+    }`
+        : ''
+    }
+  }`;
+
 /** Sizes of the dispatch along x and y. */
 const grid = (side: TileSide, { m, n }: ProductOptions): [number, number] => [
   Math.ceil(n / (4 * side)),
   Math.ceil(m / (4 * side)),
 ];
 
-export function tile(options: ProductOptions, side: TileSide): Dispatch[] {
+export function tile({ gpu }: Lowering, options: ProductOptions, side: TileSide): Dispatch[] {
   const { m, n, k, rowCount, sums } = options;
   const frame = frameOf(options, 1);
-  const { declarations, step } = tileText(options, side, frame.b);
+  const { declarations, step } = tileText(options, side, frame.b, gpu.info.software);
   return [
     {
-      kernel: framed(frame, `tile${4 * side}`, {
+      kernel: framed(frame, `tile${4 * side}${gpu.info.software ? '-rolled' : ''}`, {
         workgroup: [side, side, 1],
+        params: ['side'],
         declarations: declarations + (rowCount ? LIMITS : ''),
         main: `${limits(rowCount !== undefined)}${ACCUMULATORS}
   for (var first = 0u; first < depth; first += ${side}u) {${step}
   }
-  let acc = array<vec4f, 4>(acc0, acc1, acc2, acc3);
-  for (var i = 0u; i < 4u; i++) {
-    let row = (group.y * ${side}u + local.y) * 4u + i;
-    if (row >= rows) { break; }
-    for (var j = 0u; j < 4u; j++) {
-      let column = (group.x * ${side}u + local.x) * 4u + j;
-      if (column < p.n) { store(row, column, acc[i][j]); }
-    }
-    ${sums ? 'if (group.x == 0u && local.x == 0u) { storeSum(row, rowTotal[i]); }' : ''}
-  }`,
+${results(side, 'store(row, column, value);', sums && 'storeSum(row, total);')}`,
       }),
       tensors: frame.tensors,
-      params: frame.values,
+      params: { ...frame.values, side },
       workgroups: [...grid(side, options), 1],
       flops: 2 * m * n * k,
     },
@@ -132,29 +157,24 @@ export function tileSplit(lowering: Lowering, options: ProductOptions, side: Til
   const partialSums = sums && lowering.scratch([parts, m]);
   const inner: ProductOptions = { kind, m, n, k, a, b, c: { tensor: partial }, depthScale, rowCount, sums: partialSums };
   const frame = frameOf(inner, 1);
-  const { declarations, step } = tileText(inner, side, frame.b);
+  const { declarations, step } = tileText(inner, side, frame.b, lowering.gpu.info.software);
   const multiply: Dispatch = {
-    kernel: framed(frame, `tile${4 * side}-split`, {
+    kernel: framed(frame, `tile${4 * side}-split${lowering.gpu.info.software ? '-rolled' : ''}`, {
       workgroup: [side, side, 1],
-      params: ['part'],
+      params: ['side', 'part'],
       declarations: declarations + (rowCount ? LIMITS : ''),
       main: `${limits(rowCount !== undefined).replace('let depth = ', 'let whole = ')}${ACCUMULATORS}
   let depth = min(whole, (group.z + 1u) * p.part);
   for (var first = group.z * p.part; first < depth; first += ${side}u) {${step}
   }
-  let acc = array<vec4f, 4>(acc0, acc1, acc2, acc3);
-  for (var i = 0u; i < 4u; i++) {
-    let row = (group.y * ${side}u + local.y) * 4u + i;
-    if (row >= rows) { break; }
-    for (var j = 0u; j < 4u; j++) {
-      let column = (group.x * ${side}u + local.x) * 4u + j;
-      if (column < p.n) { c[(group.z * p.m + row) * p.n + column] = acc[i][j]; }
-    }
-    ${sums ? 'if (group.x == 0u && local.x == 0u) { sums[group.z * p.m + row] = rowTotal[i]; }' : ''}
-  }`,
+${results(
+        side,
+        'c[(group.z * p.m + row) * p.n + column] = value;',
+        sums && 'sums[group.z * p.m + row] = total;',
+      )}`,
     }),
     tensors: frame.tensors,
-    params: { ...frame.values, part },
+    params: { ...frame.values, side, part },
     workgroups: [...grid(side, options), parts],
     flops: 2 * m * n * k,
   };

@@ -58,11 +58,16 @@ export function product(lowering: Lowering, options: ProductOptions): Dispatch[]
   // The axis that grows with the batch is m, or k in a weight's gradient.
   const shape = kind === 'tn' ? [m, n, powerOfTwo(k)] : [powerOfTwo(m), n, k];
   return lowering.choose(`product-${kind}`, shape.join(','), [
-    { name: 'lanes', available: lanesAvailable(lowering.gpu, options), build: () => lanes(lowering, options) },
-    { name: 'tile-split', available: partsOf(options, 16) > 1, build: () => tileSplit(lowering, options, 16) },
-    { name: 'tile', build: () => tile(options, 16) },
-    { name: 'tile-small', build: () => tile(options, 8) },
-    { name: 'naive', build: () => naive(options) },
+    {
+      name: 'lanes',
+      suits: 'software',
+      available: lanesAvailable(lowering.gpu, options),
+      build: () => lanes(lowering, options),
+    },
+    { name: 'tile-split', suits: 'gpu', available: partsOf(options, 16) > 1, build: () => tileSplit(lowering, options, 16) },
+    { name: 'tile', suits: 'gpu', build: () => tile(lowering, options, 16) },
+    { name: 'tile-small', suits: 'gpu', build: () => tile(lowering, options, 8) },
+    { name: 'naive', suits: 'none', build: () => naive(options) },
   ]);
 }
 
