@@ -17,12 +17,16 @@ const mayImport = {
   data: ['formats', 'gpu', 'graph', 'ops'],
   ibot: ['gpu', 'graph', 'ops', 'nn', 'data', 'formats'],
   evaluate: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats'],
+  reference: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate'],
   runs: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate'],
   inspect: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate', 'runs'],
   jobs: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate', 'runs', 'inspect', 'protocol'],
   protocol: ['ibot', 'data', 'formats', 'evaluate', 'runs', 'inspect'],
   host: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate', 'runs', 'inspect', 'jobs', 'protocol'],
-  cli: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate', 'runs', 'inspect', 'jobs', 'protocol', 'host'],
+  cli: [
+    ...['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate', 'reference', 'runs', 'inspect', 'jobs', 'protocol'],
+    'host',
+  ],
 };
 const knownToAll = ['errors', 'random'];
 

@@ -17,6 +17,13 @@ const caseSchema = z.looseObject({
   measured: z.record(z.string(), z.unknown()).optional(),
 });
 
+/** What was wrong with a file, in one line: of zod's issues the first, with its place. */
+function reason(error: unknown): string {
+  const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
+  if (issue) return `${issue.path.join('.') || 'its content'}: ${issue.message}`;
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+}
+
 /** |got − want| ≤ atol + rtol · |want|, for each element. */
 export interface Tolerance {
   atol: number;
@@ -78,11 +85,11 @@ export class ReferenceCase {
       const parsed = caseSchema.parse(JSON.parse(text));
       return new ReferenceCase(folder, parsed.case, parsed.config, parsed.tolerance, parsed.measured ?? {});
     } catch (error) {
-      throw new UserError(`${path} is not a reference case's description: ${(error as Error).message.split('\n')[0]}.`);
+      throw new UserError(`${path} is not a reference case's description: ${reason(error)}.`);
     }
   }
 
-  /** The tolerance whose key lists `word`, e.g. 'cls' of "tokens, cls, intermediate". */
+  /** The tolerance whose key lists `word`, e.g. 'cls' of "tokens, cls, intermediate" or of "loss, cls of each step". */
   tolerance(word: string): Tolerance {
     const found = this.rawTolerance(word);
     if (typeof found === 'string') throw new UserError(`${this.name}: the tolerance of ${word} is not a number.`);
@@ -103,21 +110,37 @@ export class ReferenceCase {
     return new Tensors(`${this.name}/${file}`, map);
   }
 
+  /** As `tensors`; undefined where a set was shipped without this file. */
+  async tensorsIfPresent(file: string): Promise<Tensors | undefined> {
+    const present = (await readdir(this.folder)).includes(file);
+    return present ? this.tensors(file) : undefined;
+  }
+
+  /** The number that `pattern` captures in a tolerance stated in words. */
+  toleranceInWords(word: string, pattern: RegExp): number {
+    const text = this.rawTolerance(word);
+    const match = typeof text === 'string' ? pattern.exec(text) : null;
+    const value = Number(match?.[1]);
+    if (!match || !Number.isFinite(value)) throw new UserError(`${this.name}: the tolerance of ${word} is not understood.`);
+    return value;
+  }
+
   async json<T>(file: string, schema: z.ZodType<T>): Promise<T> {
     const path = join(this.folder, file);
     try {
       return schema.parse(JSON.parse(await readFile(path, 'utf8')));
     } catch (error) {
-      throw new UserError(`${path} cannot be used: ${(error as Error).message.split('\n')[0]}.`);
+      throw new UserError(`${path} cannot be used: ${reason(error)}.`);
     }
   }
 
-  /** The config, checked. */
-  parse<T>(schema: z.ZodType<T>): T {
-    const result = schema.safeParse(this.config);
+  /** The config, or one entry of it, checked. */
+  parse<T>(schema: z.ZodType<T>, entry?: string): T {
+    const result = schema.safeParse(entry === undefined ? this.config : this.config[entry]);
     if (result.success) return result.data;
     const issue = result.error.issues[0]!;
-    throw new UserError(`${this.name}: config.${issue.path.join('.')} in case.json: ${issue.message}.`);
+    const path = ['config', ...(entry === undefined ? [] : [entry]), ...issue.path].join('.');
+    throw new UserError(`${this.name}: ${path} in case.json: ${issue.message}.`);
   }
 }
 
@@ -125,7 +148,8 @@ export class ReferenceCase {
 export async function findCases(folder: string): Promise<string[]> {
   let names: string[];
   try {
-    names = (await readdir(folder, { withFileTypes: true })).filter((e) => e.isDirectory() || e.name === 'case.json').map((e) => e.name);
+    const entries = await readdir(folder, { withFileTypes: true });
+    names = entries.filter((e) => e.isDirectory() || e.name === 'case.json').map((e) => e.name);
   } catch {
     throw new UserError(`There is no folder ${folder} to read reference cases from.`);
   }

@@ -9,8 +9,11 @@ export interface Check {
    * the unit is that tolerance itself, so that the limit is 1.
    */
   worst: number | null;
-  limit: number;
+  /** null where nothing could be measured. */
+  limit: number | null;
   passed: boolean;
+  /** The engine cannot do this yet: says nothing about the device. */
+  unsupported?: true;
 }
 
 export interface CaseContext {
@@ -39,4 +42,9 @@ export function within(check: string, got: ArrayLike<number>, want: ArrayLike<nu
 /** A single figure that must not exceed its limit. */
 export function atMost(check: string, worst: number, limit: number): Check {
   return { check, worst: Number.isFinite(worst) ? worst : null, limit, passed: worst <= limit };
+}
+
+/** Stands for everything that a part of a case would check, where the engine has no such part. */
+export function notBuiltYet(part?: string): Check {
+  return { check: part ? `${part}: not built yet` : 'not built yet', worst: null, limit: null, passed: false, unsupported: true };
 }

@@ -91,7 +91,8 @@ async function logits(trainer: Trainer, c: TrainingCase, inputs: Tensors): Promi
     const length = grid * grid + 1;
     const rows = (what: string, per: number, first: number): Tensor => {
       const index = graph.input(`${name} ${what}`, [sequences * per], 'u32');
-      upload(gpu, index, Uint32Array.from({ length: sequences * per }, (_, i) => Math.floor(i / per) * length + first + (i % per)));
+      const place = (i: number): number => Math.floor(i / per) * length + first + (i % per);
+      upload(gpu, index, Uint32Array.from({ length: sequences * per }, (_, i) => place(i)));
       return gatherRows(graph, tokens, index);
     };
     const h = prefixed(p, 'head.');
@@ -121,11 +122,12 @@ export const gradients: CaseRunner = {
   async run({ gpu, reference }) {
     const limits = gradientLimits(reference);
     const checks: Check[] = [];
-    for (const [variant, raw] of Object.entries(reference.config)) {
-      const c = variantSchema.parse(raw);
+    for (const variant of Object.keys(reference.config)) {
+      const c = reference.parse(variantSchema, variant);
       const file = (name: string): Promise<Tensors> => reference.tensors(`${variant}.${name}.safetensors`);
       const [inputs, expected, wanted] = [await file('inputs'), await file('expected'), await file('gradients')];
-      const trainer = await caseTrainer(gpu, c, await file('weights.student'), await file('weights.teacher'));
+      const weights = { student: await file('weights.student'), teacher: await file('weights.teacher') };
+      const { trainer } = await caseTrainer(gpu, c, weights);
       const { network } = trainer;
       const add = (name: string, got: ArrayLike<number>, want: ArrayLike<number>, tolerance: string): void => {
         checks.push(within(`${variant}.${name}`, got, want, reference.tolerance(tolerance)));

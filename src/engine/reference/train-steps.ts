@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { UserError } from '../errors';
 import { settingsAt, trainingSchedules, type Network, type TrainingSchedules } from '../ibot';
 import type { Tensors } from './case';
 import { atMost, within, type CaseRunner, type Check } from './check';
@@ -47,11 +48,21 @@ const scheduleChecks = (variant: string, schedules: TrainingSchedules, want: Rec
     });
 };
 
+interface Movement {
+  parameters: Network['student'];
+  /** Flat, before the first step. */
+  initial: Float32Array;
+  /** Share of the movement that a tensor may be off by. */
+  limit: number;
+}
+
 /** ‖got − want‖ as a share of ‖want − initial‖, per tensor, leaving out the key part of attn.qkv.bias. */
-function movement(prefix: string, network: Network['student'], flat: Float32Array, want: Tensors, initial: Tensors, limit: number): Check[] {
+function movementChecks(prefix: string, { parameters, initial, limit }: Movement, flat: Float32Array, want: Tensors): Check[] {
   const checks: Check[] = [];
-  for (const { name, values } of network.named(flat)) {
-    const [target, start] = [want.get(name), initial.get(name)];
+  const starts = new Map([...parameters.named(initial)].map(({ name, values }) => [name, values]));
+  for (const { name, values } of parameters.named(flat)) {
+    const [target, start] = [want.get(name), starts.get(name)!];
+    if (target.length !== values.length) throw new UserError(`${name} has ${target.length} values, not ${values.length}.`);
     const third = name.endsWith('attn.qkv.bias') ? values.length / 3 : 0;
     let off = 0;
     let moved = 0;
@@ -78,27 +89,34 @@ export const trainSteps: CaseRunner = {
     const checks: Check[] = [];
     const limit = movementLimit(reference.rawTolerance('final weights'));
     const rtol = reference.tolerance('schedules').rtol;
-    for (const [variant, raw] of Object.entries(reference.config)) {
-      const c: Variant = variantSchema.parse(raw);
+    for (const variant of Object.keys(reference.config)) {
+      const c: Variant = reference.parse(variantSchema, variant);
       const file = (name: string): Promise<Tensors> => reference.tensors(`${variant}.${name}.safetensors`);
       const record = await reference.json(`${variant}.steps.json`, recordSchema);
       const schedules = trainingSchedules({ ...c, batch_size: c.batch, pred_start_epoch: 0 }, c.steps_per_epoch);
       checks.push(...scheduleChecks(variant, schedules, record.schedules, rtol));
-      const [inputs, student, teacher] = [await file('inputs'), await file('initial.student'), await file('initial.teacher')];
+      const ifPresent = (name: string): Promise<Tensors | undefined> =>
+        reference.tensorsIfPresent(`${variant}.${name}.safetensors`);
+      const inputs = await file('inputs');
+      const weights = { student: await file('initial.student'), teacher: await ifPresent('initial.teacher') };
       for (const accumulate of c.batch % 2 === 0 ? [1, 2] : [1]) {
         const label = accumulate === 1 ? variant : `${variant}.accumulate${accumulate}`;
-        const trainer = await caseTrainer(gpu, c, student, teacher, accumulate);
+        const { trainer, ...initial } = await caseTrainer(gpu, c, weights, accumulate);
         const { network } = trainer;
+        const compare = async (name: string, which: 'student' | 'teacher', want: Tensors): Promise<void> => {
+          const got = new Float32Array(await trainer.read(network[which].values));
+          const measure = { parameters: network[which], initial: initial[which], limit };
+          checks.push(...movementChecks(`${label}.${name}.${which}`, measure, got, want));
+        };
         const reports = [];
         for (const { step, epoch } of record.steps) {
           const settings = settingsAt(schedules, step);
           await trainer.step({ step, epoch }, settings, imageBatches(c, inputs, `step.${step}.`, accumulate));
           const name = `after_step_${step + 1}`;
-          const middle = await file(`${name}.student`).catch(() => undefined);
+          const middle = await ifPresent(`${name}.student`);
           if (middle) {
             reports.push(...(await trainer.finish()));
-            const flat = new Float32Array(await trainer.read(network.student.values));
-            checks.push(...movement(`${label}.${name}`, network.student, flat, middle, student, limit));
+            await compare(name, 'student', middle);
           }
         }
         reports.push(...(await trainer.finish()));
@@ -112,12 +130,10 @@ export const trainSteps: CaseRunner = {
         const centres = await trainer.readCentres();
         const wantCentres = await file('final.loss');
         for (const [name, values] of [['center', centres.centre], ['center2', centres.patchCentre]] as const) {
-          if (wantCentres.has(name)) checks.push(within(`${label}.${name}`, values, wantCentres.get(name), reference.tolerance(name)));
+          const want = wantCentres.find(name);
+          if (want) checks.push(within(`${label}.${name}`, values, want, reference.tolerance(name)));
         }
-        const finalStudent = new Float32Array(await trainer.read(network.student.values));
-        const finalTeacher = new Float32Array(await trainer.read(network.teacher.values));
-        checks.push(...movement(`${label}.final.student`, network.student, finalStudent, await file('final.student'), student, limit));
-        checks.push(...movement(`${label}.final.teacher`, network.teacher, finalTeacher, await file('final.teacher'), teacher, limit));
+        for (const which of ['student', 'teacher'] as const) await compare('final', which, await file(`final.${which}`));
         trainer.destroy();
       }
     }

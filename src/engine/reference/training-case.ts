@@ -105,19 +105,25 @@ export function imageBatches(c: TrainingCase, inputs: Tensors, prefix: string, a
   });
 }
 
-/** A trainer loaded with a case's weights. */
+/**
+ * The teacher's values at the start, flat: as stored, or, where a set goes without that file, as training itself begins,
+ * from the student's.
+ */
+function startingTeacher(network: Network, student: Float32Array, teacher: Tensors | undefined): Float32Array {
+  return teacher ? network.teacher.flatten((name) => teacher.find(name)) : network.teacherFromStudent(student);
+}
+
+/** A trainer loaded with a case's weights, and these weights, flat. */
 export async function caseTrainer(
   gpu: Gpu,
   c: TrainingCase,
-  student: Tensors,
-  teacher: Tensors,
+  weights: { student: Tensors; teacher: Tensors | undefined },
   accumulate = 1,
-): Promise<Trainer> {
+): Promise<{ trainer: Trainer; student: Float32Array; teacher: Float32Array }> {
   const network = new Network(networkConfig(c));
+  const student = network.student.flatten((name) => weights.student.find(name));
+  const teacher = startingTeacher(network, student, weights.teacher);
   const trainer = await Trainer.create(gpu, network, trainerOptions(c, accumulate), new Map(), false);
-  trainer.load(
-    network.student.flatten((name) => student.find(name)),
-    network.teacher.flatten((name) => teacher.find(name)),
-  );
-  return trainer;
+  trainer.load(student, teacher);
+  return { trainer, student, teacher };
 }

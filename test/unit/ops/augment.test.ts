@@ -128,6 +128,14 @@ test('solarise, greyscale and blur act on their crop alone, in that batch', asyn
   expect(Math.min(...blurred)).toBeGreaterThanOrEqual(Math.min(...plainCrop));
 });
 
+test('a box of the whole picture at its own size changes nothing', async () => {
+  const pixels = pixelsOf(48, 48);
+  const [width, height] = [48, 48];
+  const got = await run(pixels, [{ offset: 0, pictureWidth: width, pictureHeight: height, left: 0, top: 0, width, height }], 48);
+  const planes = [0, 8, 16].flatMap((shift) => [...pixels].map((v) => (v >>> shift) & 255));
+  expect([...got].map((value) => Math.round(value * 255 * 1e4) / 1e4)).toEqual(planes);
+});
+
 test('a flat picture stays flat through every blur', async () => {
   const size = 9;
   const whole = { offset: 0, pictureWidth: size, pictureHeight: size, left: 0, top: 0, width: size, height: size };

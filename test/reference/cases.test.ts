@@ -1,0 +1,19 @@
+/** Every case carried here, on this device, within its tolerances. The same code is `ibot doctor --reference`. */
+import { basename } from 'node:path';
+import { expect, test } from 'vitest';
+import { findCases, runCase } from '../../src/engine/reference';
+import { testGpu } from '../support/gpu';
+
+const LONG = 600_000;
+const folders = await findCases(import.meta.dirname);
+
+test.each(folders.map((folder) => [basename(folder), folder] as const))(
+  '%s',
+  async (_name, folder) => {
+    const checks = await runCase(await testGpu(), folder);
+    const failed = checks.filter((check) => !check.passed && !check.unsupported);
+    expect(failed).toEqual([]);
+    expect(checks.some((check) => check.passed)).toBe(true);
+  },
+  LONG,
+);
