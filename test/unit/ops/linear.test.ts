@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { addGradients, Allocation, Graph } from '../../../src/engine/graph';
+import { addGradients, Allocation, compileGraph, download, Graph, upload } from '../../../src/engine/graph';
 import { linear, linearOp, matmulOp } from '../../../src/engine/ops/linear';
 import { checkOp, normals, type CheckInput } from '../../support/gradient-check';
+import { testGpu } from '../../support/gpu';
 import { normalDistribution } from '../../support/normal-distribution';
 
 interface Setting {
@@ -128,6 +129,52 @@ describe('linear in a graph', () => {
     expect(graph.nodes.length).toBe(1);
     addGradients(graph, [[y, graph.input('dy', y.shape)]]);
     expect(graph.nodes.map((node) => node.op.name)).toEqual(['linear', 'product', 'product']);
+  });
+
+  it('GELU is the exact one, to f32 accuracy, from −12 to 12', async () => {
+    const gpu = await testGpu();
+    const graph = new Graph();
+    const [x, one] = [graph.input('x', [4801, 1]), graph.input('one', [1, 1])];
+    const values = Float32Array.from({ length: 4801 }, (_, i) => (i - 2400) / 200);
+    upload(gpu, x, values);
+    upload(gpu, one, new Float32Array([1]));
+    const y = graph.keep(linear(graph, x, one, { activation: 'gelu' }));
+    const plan = await compileGraph(gpu, graph, forced('naive', { rows: 4801, n: 1, k: 1 }));
+    plan.run();
+    const got = await download(gpu, y);
+    const errors = values.map((v, i) => Math.abs(got[i]! - v * normalDistribution(v)) / Math.max(1, Math.abs(v)));
+    expect(Math.max(...errors)).toBeLessThan(2e-7);
+    plan.destroy();
+  });
+
+  it('a row count that is data bounds the gradients of the weight and the bias', async () => {
+    const gpu = await testGpu();
+    const [capacity, n, k] = [20, 8, 12];
+    const run = async (rows: number, counted: boolean): Promise<Float32Array[]> => {
+      const graph = new Graph();
+      const x = graph.input('x', [rows, k]);
+      x.requiresGradient = true;
+      const [weight, bias] = [graph.input('weight', [n, k]), graph.input('bias', [n])];
+      weight.requiresGradient = bias.requiresGradient = true;
+      const count = graph.input('count', [1], 'u32');
+      upload(gpu, count, new Uint32Array([7 + 3]));
+      upload(gpu, x, normals(capacity * k, 1).slice(0, rows * k));
+      upload(gpu, weight, normals(weight.size, 2));
+      upload(gpu, bias, normals(n, 3));
+      const rowCount = counted ? { tensor: count, subtract: 3 } : undefined;
+      const y = linear(graph, x, weight, { bias, activation: 'gelu', rowCount });
+      const dy = graph.input('dy', y.shape);
+      upload(gpu, dy, normals(capacity * n, 4).slice(0, rows * n));
+      const gradients = addGradients(graph, [[y, dy]]);
+      const kept = [x, weight, bias].map((t) => graph.keep(gradients.get(t)!));
+      const plan = await compileGraph(gpu, graph);
+      plan.run();
+      const got = await Promise.all(kept.map((t) => download(gpu, t)));
+      plan.destroy();
+      return got;
+    };
+    const [whole, part] = [await run(7, false), await run(capacity, true)];
+    whole.forEach((gradient, i) => gradient.forEach((v, j) => expect(part[i]![j]).toBeCloseTo(v, 5)));
   });
 
   it('keeps no pre-activation where nothing learns', () => {
