@@ -41,6 +41,11 @@ export interface Variant {
   name: string;
   /** False where the device lacks something it needs. */
   available?: boolean;
+  /**
+   * Which kind of device it is written for: it is measured there only ('none': never, it is a yardstick for tests).
+   * Where no variant suits the device, all are measured.
+   */
+  suits?: 'software' | 'gpu' | 'none';
   build(): Dispatch[];
 }
 

@@ -39,12 +39,16 @@ export function lowerNode(
       const possible = variants.filter((v) => v.available !== false);
       if (possible.length === 0) throw new Error(`${family}: no variant runs on this device`);
       const key = `${family}/${shapeClass}`;
+      const kind = gpu.info.software ? 'software' : 'gpu';
+      const suitable = possible.filter((v) => v.suits === undefined || v.suits === kind);
+      const candidates = suitable.length > 0 ? suitable : possible;
       let chosen = possible.find((v) => v.name === table.get(key));
       if (!chosen) {
-        if (possible.length > 1 && !open.has(key)) {
-          open.set(key, { key, node, candidates: possible.map((v) => v.name) });
+        if (candidates.length > 1 && !open.has(key)) {
+          open.set(key, { key, node, candidates: candidates.map((v) => v.name) });
         }
-        chosen = possible.find((v) => v.name === nearest(table, family, shapeClass)) ?? possible[0]!;
+        const near = nearest(table, family, shapeClass);
+        chosen = candidates.find((v) => v.name === near) ?? candidates[0]!;
       }
       return chosen.build();
     },

@@ -8,6 +8,8 @@ import { shaderText, encodeParams } from './kernel';
 import { lowerNode, type Command, type OpenChoice, type VariantTable } from './plan';
 import type { Tensor } from './tensor';
 
+const ALL_ROWS = Uint32Array.of(0x7fffffff);
+
 export interface Measurement {
   key: string;
   milliseconds: Record<string, number>;
@@ -25,7 +27,11 @@ export async function tune(
   for (const [i, choice] of choices.entries()) {
     progress?.(i, choices.length, choice.key);
     const milliseconds: Record<string, number> = {};
-    for (const name of choice.candidates) milliseconds[name] = await timeCandidate(gpu, choice, name, table);
+    let limit = Infinity;
+    for (const name of choice.candidates) {
+      milliseconds[name] = await timeCandidate(gpu, choice, name, table, limit);
+      limit = Math.min(limit, milliseconds[name]);
+    }
     const best = choice.candidates.reduce((a, b) => (milliseconds[b]! < milliseconds[a]! ? b : a));
     table.set(choice.key, best);
     measurements.push({ key: choice.key, milliseconds });
@@ -33,7 +39,14 @@ export async function tune(
   return measurements;
 }
 
-async function timeCandidate(gpu: Gpu, choice: OpenChoice, name: string, table: VariantTable): Promise<number> {
+/** Milliseconds of one run; a candidate whose first run takes more than twice `limit` is not run again. */
+async function timeCandidate(
+  gpu: Gpu,
+  choice: OpenChoice,
+  name: string,
+  table: VariantTable,
+  limit: number,
+): Promise<number> {
   const forced = new Map(table);
   forced.set(choice.key, name);
   const steps = lowerNode(gpu, choice.node, forced, new Map());
@@ -49,7 +62,11 @@ async function timeCandidate(gpu: Gpu, choice: OpenChoice, name: string, table: 
       const pipeline = await gpu.wait(gpu.pipeline(kernel.key, kernel.bindings.length, () => shaderText(kernel)));
       const entries: GPUBindGroupEntry[] = tensors.map((tensor, binding) => {
         let buffer = buffers.get(tensor);
-        if (!buffer) buffers.set(tensor, (buffer = gpu.createBuffer(tensor.bytes, 'tune')));
+        if (!buffer) {
+          buffers.set(tensor, (buffer = gpu.createBuffer(tensor.bytes, 'tune')));
+          // A single u32 is a row count: all rows count while measuring.
+          if (tensor.dtype === 'u32' && tensor.size === 1) gpu.device.queue.writeBuffer(buffer, 0, ALL_ROWS);
+        }
         return { binding, resource: { buffer } };
       });
       entries.push({ binding: tensors.length, resource: { buffer: uniforms, offset: 256 * i, size: 256 } });
@@ -73,7 +90,7 @@ async function timeCandidate(gpu: Gpu, choice: OpenChoice, name: string, table: 
       return (performance.now() - start) / repeats;
     };
     const first = await once(1);
-    if (first > 400) return first;
+    if (first > 400 || first > 2 * limit) return first;
     const repeats = Math.max(1, Math.min(10, Math.ceil(20 / Math.max(first, 0.5))));
     return Math.min(await once(repeats), await once(repeats));
   } finally {

@@ -22,6 +22,9 @@ export {
   type OptionGroup,
   type Recipe,
 } from './recipe';
+export { chooseAuto, type AutoChoice, type AutoInput } from './auto';
+export { flopsPerPicture } from './step-cost';
+export { measureRate } from './measure-rate';
 export { presets, type Preset } from './presets';
 export { cropOptionsOf, maskOptionsOf, networkConfigOf, pixelCapacityOf, settingsAt, trainerOptionsOf } from './from-recipe';
 export { PIXEL_MEAN, PIXEL_STD, traceForward, traceUpdate, type TrainingShape } from './training-graph';

@@ -132,7 +132,7 @@ function chooseForm(
 ): Dispatch[] {
   const variants = [
     { name: 'row-per-thread', build: perThread },
-    { name: 'row-per-workgroup', build: perWorkgroup },
+    { name: 'row-per-workgroup', suits: 'gpu' as const, build: perWorkgroup },
   ];
   if (!lowering.gpu.info.software) variants.reverse();
   return lowering.choose(family, `${2 ** Math.ceil(Math.log2(x.rows))},${x.columns}`, variants);

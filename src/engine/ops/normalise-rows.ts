@@ -89,7 +89,7 @@ export function rowDispatch(
   };
   const variants = [
     { name: 'row-per-thread', build: build(1) },
-    { name: '16-lanes', build: build(16) },
+    { name: '16-lanes', suits: 'gpu' as const, build: build(16) },
   ];
   if (!lowering.gpu.info.software) variants.reverse();
   return lowering.choose(family, `${2 ** Math.ceil(Math.log2(Math.max(1, rows)))},${columns}`, variants);
