@@ -173,6 +173,7 @@ export class Plan {
     private readonly arenas: GPUBuffer[],
     private readonly uniforms: GPUBuffer,
     private readonly commands: Command[],
+    private readonly range: (tensor: Tensor) => GPUBufferBinding,
   ) {}
 
   /** Makes buffers, pipelines and bind groups. `progress` is told how many of how many pipelines are ready. */
@@ -206,7 +207,7 @@ export class Plan {
     });
     await gpu.wait(Promise.all(making));
 
-    const range = (tensor: Tensor): GPUBindingResource => {
+    const range = (tensor: Tensor): GPUBufferBinding => {
       const owner = tensor.base ?? tensor;
       const within = tensor.base ? tensor.byteOffset : 0;
       const size = Math.max(16, Math.ceil(tensor.bytes / 16) * 16);
@@ -230,7 +231,7 @@ export class Plan {
       };
     });
     gpu.check();
-    return new Plan(gpu, layout, arenas, uniforms, commands);
+    return new Plan(gpu, layout, arenas, uniforms, commands, range);
   }
 
   /** Encodes dispatches `from` … `to` − 1 into one compute pass. */
@@ -253,6 +254,31 @@ export class Plan {
     this.gpu.device.queue.submit([encoder.finish()]);
   }
 
+  /**
+   * Runs the plan node by node and gives the first f32 tensor that a node made non-finite: which node, which output
+   * and element. Slow: for a diagnosis after training has halted.
+   */
+  async firstNonFinite(): Promise<{ op: string; tensor: string; element: number; value: number } | undefined> {
+    const { steps } = this.layout;
+    for (let i = 0; i < steps.length; i++) {
+      const encoder = this.gpu.device.createCommandEncoder();
+      this.encode(encoder, i, i + 1);
+      this.gpu.device.queue.submit([encoder.finish()]);
+      const { node } = steps[i]!;
+      if (steps[i + 1]?.node === node) continue;
+      // In-place results (parameters' gradients) are among the inputs.
+      const looked = new Set([...node.outputs, ...node.inputs]);
+      for (const tensor of looked) {
+        if (!tensor || tensor.dtype !== 'f32' || !steps[i]!.dispatch.tensors.includes(tensor)) continue;
+        const { buffer, offset } = this.range(tensor);
+        const values = new Float32Array(await this.gpu.read(buffer, offset ?? 0, tensor.size * 4));
+        const element = values.findIndex((v) => !Number.isFinite(v));
+        if (element >= 0) return { op: node.op.name, tensor: nameOf(tensor, node), element, value: values[element]! };
+      }
+    }
+    return undefined;
+  }
+
   get dispatches(): number {
     return this.commands.length;
   }
@@ -261,6 +287,12 @@ export class Plan {
     for (const buffer of this.arenas) buffer.destroy();
     this.uniforms.destroy();
   }
+}
+
+/** A parameter's name where a node has one, since values have none that says anything. */
+function nameOf(tensor: Tensor, node: GraphNode): string {
+  const parameter = node.inputs.find((t) => t && (t.base ?? t).allocation && t.dtype === 'f32' && t !== tensor);
+  return parameter && !(tensor.base ?? tensor).allocation ? `${tensor.name} (with ${parameter.name})` : tensor.name;
 }
 
 /** Lays out and compiles in one go. */

@@ -317,6 +317,21 @@ export class Trainer {
     return { flat, report: report! };
   }
 
+  /**
+   * After a halt: runs the halted step's batches again, from the state that has not changed since, and names the first
+   * tensor that is not finite. Undefined if none is found (the gradient of a parameter alone was too large).
+   */
+  async firstNonFinite(identity: StepIdentity, settings: StepSettings, batches: readonly (Batch | ImageBatch)[]) {
+    await this.gpu.idle();
+    const scalars = this.lossScalars(settings);
+    for (const [i, batch] of batches.entries()) {
+      this.uploadBatch(identity, batch, i, scalars);
+      const found = await this.forwardPlan.firstNonFinite();
+      if (found) return found;
+    }
+    return undefined;
+  }
+
   loadCentres(centre: Float32Array, patchCentre: Float32Array): void {
     const write = (allocation: Allocation, values: Float32Array): void => {
       this.gpu.device.queue.writeBuffer(allocation.buffer!, 0, values.buffer, values.byteOffset, values.byteLength);
