@@ -1,63 +1,79 @@
-/** Attention as a matrix, for looking at it only: training never forms it. */
+/**
+ * The weights of attention themselves, for looking at: softmax(q kᵀ · scale), one matrix per sequence and head. Training never
+ * makes it. A thread computes one row, in three walks along it.
+ */
 import { spread, SPREAD_INDEX, type Graph, type Kernel, type OpDefinition, type Tensor } from '../graph';
 
-interface Attributes {
+export interface AttentionMatrixOptions {
   heads: number;
+  /** All rows of qkv are `sequences` sequences of `length` tokens. */
   sequences: number;
   length: number;
+  /** Default: 1 / √(columns per head). */
+  scale?: number;
 }
 
-/** One thread per row of the matrix: scores, their maximum, then exponentials and their sum. */
+/**
+ * Attention weights.
+ * @param qkv [sequences · length, 3 D], laid out as for `attention`
+ * @returns [sequences, heads, length, length]: from each query token (rows, which sum to 1) to each key token
+ */
+export function attentionMatrix(graph: Graph, qkv: Tensor, { scale, ...options }: AttentionMatrixOptions): Tensor {
+  const { heads, sequences, length } = options;
+  const size = qkv.columns / (3 * heads);
+  if (size % 4 !== 0) throw new Error(`attentionMatrix: ${qkv.columns} columns are not 3 × ${heads} heads of a multiple of 4`);
+  if (qkv.rows !== sequences * length) {
+    throw new Error(`attentionMatrix: ${qkv.rows} rows are not ${sequences} sequences of ${length}`);
+  }
+  return graph.one(attentionMatrixOp, [qkv], { ...options, scale: scale ?? size ** -0.5 });
+}
+
 const kernel: Kernel = {
   key: 'attention-matrix',
-  bindings: ['qkv: f32', 'y: f32'],
-  params: ['rows', 'heads', 'length', 'size', 'scale: f32'],
+  bindings: ['qkv: vec4f', 'matrix: f32'],
+  params: ['rows', 'heads', 'length', 'vectors', 'scale: f32'],
   workgroup: [64, 1, 1],
   main: `
   let index = ${SPREAD_INDEX} * 64u + lane;
   if (index >= p.rows) { return; }
-  let query = index % p.length;
-  let head = (index / p.length) % p.heads;
+  let head = index / p.length % p.heads;
   let first = index / (p.length * p.heads) * p.length;
-  let width = 3u * p.heads * p.size;
-  let q = (first + query) * width + head * p.size;
-  let out = index * p.length;
-  var largest = -3.4e38;
+  let width = p.heads * p.vectors;
+  let query = (first + index % p.length) * 3u * width + head * p.vectors;
+  let at = index * p.length;
+  var highest = -1e30;
   for (var j = 0u; j < p.length; j++) {
-    let k = (first + j) * width + (p.heads + head) * p.size;
-    var score = 0.0;
-    for (var c = 0u; c < p.size; c++) { score += qkv[q + c] * qkv[k + c]; }
-    score *= p.scale;
-    y[out + j] = score;
-    largest = max(largest, score);
+    let key = (first + j) * 3u * width + width + head * p.vectors;
+    var s = 0.0;
+    for (var i = 0u; i < p.vectors; i++) { s += dot(qkv[query + i], qkv[key + i]); }
+    s *= p.scale;
+    highest = max(highest, s);
+    matrix[at + j] = s;
   }
-  var sum = 0.0;
+  var total = 0.0;
   for (var j = 0u; j < p.length; j++) {
-    let e = exp(y[out + j] - largest);
-    y[out + j] = e;
-    sum += e;
+    let weight = exp(matrix[at + j] - highest);
+    total += weight;
+    matrix[at + j] = weight;
   }
-  for (var j = 0u; j < p.length; j++) { y[out + j] /= sum; }`,
+  for (var j = 0u; j < p.length; j++) { matrix[at + j] /= total; }`,
 };
 
-const attentionMatrixOp: OpDefinition<Attributes> = {
+export const attentionMatrixOp: OpDefinition<Required<AttentionMatrixOptions>> = {
   name: 'attention-matrix',
   outputs: (_, { heads, sequences, length }) => [{ shape: [sequences, heads, length, length] }],
-  lower: ({ inputs, outputs, attributes: { heads, sequences, length } }) => {
+  lower: ({ inputs, outputs, attributes: { heads, sequences, length, scale } }) => {
+    const qkv = inputs[0]!;
+    const vectors = qkv.columns / (12 * heads);
     const rows = sequences * heads * length;
-    const size = inputs[0]!.columns / 3 / heads;
     return [
       {
         kernel,
-        tensors: [inputs[0]!, outputs[0]!],
-        params: { rows, heads, length, size, scale: size ** -0.5 },
+        tensors: [qkv, outputs[0]!],
+        params: { rows, heads, length, vectors, scale },
         workgroups: spread(Math.ceil(rows / 64)),
+        flops: 8 * rows * length * vectors,
       },
     ];
   },
 };
-
-/** qkv [sequences · length, 3·D] → softmax(q·kᵀ / √d), [sequences, heads, length, length]. */
-export function attentionMatrix(graph: Graph, qkv: Tensor, attributes: Attributes): Tensor {
-  return graph.one(attentionMatrixOp, [qkv], attributes);
-}
