@@ -1,0 +1,309 @@
+/**
+ * What is measured after an epoch on the held-out pictures: weighted k-NN against the training pictures, view retrieval,
+ * effective rank. It has plans of its own and only reads the parameters, so it cannot change what is learned.
+ */
+import {
+  DecodePool,
+  drawBox,
+  PictureError,
+  picturePath,
+  resample,
+  splitIndices,
+  type CropOptions,
+  type Manifest,
+} from '../data';
+import type { Gpu } from '../gpu';
+import type { VariantTable } from '../graph';
+import { PIXEL_MEAN, PIXEL_STD } from '../ibot';
+import type { ParameterSet, VitConfig } from '../nn';
+import { Purpose, Random } from '../random';
+import { centredPixels, PIXEL_BASELINE_SIZE } from './baselines';
+import { FeatureExtractor } from './features';
+import { weightedKnn } from './knn';
+import { effectiveRank } from './rank';
+import { viewRetrieval } from './retrieval';
+
+/** Numbers of neighbours, as the original's. */
+const NEIGHBOURS = [10, 20, 100, 200] as const;
+/** Larger sets are measured on a fixed, evenly spread part of them. */
+const MOST_TRAINING_PICTURES = 20_000;
+const MOST_VIEWS = 1000;
+const MOST_RANK_ROWS = 2000;
+const BATCH = 32;
+/** Decoded squares are kept for the next epoch as far as this goes. */
+const CACHE_BYTES = 256 << 20;
+
+/** Percent by number of neighbours; null where that exceeds the training pictures. */
+export interface KnnScores {
+  k10: number | null;
+  k20: number | null;
+  k100: number | null;
+  k200: number | null;
+}
+
+/** What is measured of one network. */
+export interface NetworkScores {
+  /** Null without labels, or without held-out pictures that have one. */
+  knn: KnnScores | null;
+  /** Percent of drawn crops that find the other crop of their picture; null without held-out pictures. */
+  retrieval: number | null;
+  /** Effective rank of the features of the held-out pictures (of training pictures where none are held out). */
+  rank: number | null;
+}
+
+export interface EpochEvaluatorOptions {
+  gpu: Gpu;
+  manifest: Manifest;
+  model: VitConfig;
+  crops: CropOptions;
+  seed: number;
+  /** Kernel choices to go by; nothing is measured and nothing added. */
+  table: VariantTable;
+  /** Decoding threads; 0 decodes in the calling thread. */
+  workers?: number;
+  workerEntry?: URL;
+}
+
+export interface EvaluationProgress {
+  (done: number, total: number): void;
+}
+
+interface Labelled {
+  rows: Float32Array;
+  labels: Int32Array;
+}
+
+export class EpochEvaluator {
+  private readonly pool: DecodePool;
+  private readonly train: Uint32Array;
+  private readonly heldOut: Uint32Array;
+  private readonly cache = new Map<string, Uint8Array | undefined>();
+  private room = CACHE_BYTES;
+
+  constructor(private readonly options: EpochEvaluatorOptions) {
+    const { manifest, workers, workerEntry } = options;
+    this.pool = new DecodePool({ ...(workers === undefined ? {} : { workers }), ...(workerEntry && { workerEntry }) });
+    this.train = spreadOver(splitIndices(manifest, 'train'), MOST_TRAINING_PICTURES);
+    this.heldOut = splitIndices(manifest, 'held-out');
+  }
+
+  get hasLabels(): boolean {
+    return this.options.manifest.classes.length > 0;
+  }
+
+  /** Features [rows, dimension] of a network whose backbone's names begin with 'backbone.'. */
+  async measure(parameters: ParameterSet, progress?: EvaluationProgress, signal?: AbortSignal): Promise<NetworkScores> {
+    const { gpu, model, table } = this.options;
+    const size = model.imgSize;
+    const extractor = await FeatureExtractor.create(
+      gpu,
+      parameters,
+      model,
+      { size, batch: BATCH, prefix: 'backbone.', mean: PIXEL_MEAN, std: PIXEL_STD },
+      new Map(table),
+    );
+    try {
+      const viewed = spreadOver(this.heldOut, MOST_VIEWS);
+      const compares = this.hasLabels && this.heldOut.length > 0;
+      // Without held-out pictures the rank is that of training pictures.
+      const looked = this.heldOut.length > 0 ? this.heldOut : spreadOver(this.train, MOST_RANK_ROWS);
+      const total = looked.length + (compares ? this.train.length : 0) + 2 * viewed.length;
+      let before = 0;
+      const extract = async (indices: Uint32Array, read: (index: number) => Promise<Uint8Array | undefined>): Promise<Found> => {
+        const found = await this.features(extractor, indices, read, (done) => progress?.(before + done, total), signal);
+        before += indices.length;
+        return found;
+      };
+      const heldOut = await extract(looked, (index) => this.square(index));
+      const bank = compares ? await extract(this.train, (index) => this.square(index)) : undefined;
+      const first = await extract(viewed, (index) => this.view(index, 0));
+      const second = await extract(viewed, (index) => this.view(index, 1));
+      const dimension = model.embedDim;
+      const rankRows = spreadOver(Uint32Array.from(heldOut.indices.keys()), MOST_RANK_ROWS);
+      return {
+        knn: bank ? await this.knn(this.labelled(bank, dimension), this.labelled(heldOut, dimension), dimension, signal) : null,
+        retrieval: await viewRetrieval(first.rows, second.rows, dimension, signal),
+        rank: rankRows.length > 0 ? effectiveRank(rowsOf(heldOut.rows, rankRows, dimension), dimension) : null,
+      };
+    } finally {
+      extractor.destroy();
+    }
+  }
+
+  /** k-NN on raw pixels; null without labels or held-out pictures. */
+  async measurePixels(signal?: AbortSignal): Promise<KnnScores | null> {
+    if (!this.hasLabels || this.heldOut.length === 0) return null;
+    const read = async (indices: Uint32Array): Promise<{ pictures: Uint8Array[]; indices: number[] }> => {
+      const result = { pictures: [] as Uint8Array[], indices: [] as number[] };
+      for (let start = 0; start < indices.length; start += 4 * BATCH) {
+        signal?.throwIfAborted();
+        const part = [...indices.subarray(start, start + 4 * BATCH)].filter((index) => this.labelOf(index) >= 0);
+        const squares = await Promise.all(part.map((index) => this.decoded(index, 'thumbnail', PIXEL_BASELINE_SIZE)));
+        squares.forEach((square, i) => {
+          if (!square) return;
+          result.pictures.push(square);
+          result.indices.push(part[i]!);
+        });
+      }
+      return result;
+    };
+    const train = await read(this.train);
+    const test = await read(this.heldOut);
+    const pixels = centredPixels(train.pictures, test.pictures);
+    const labels = (indices: readonly number[]): Int32Array => Int32Array.from(indices, (index) => this.labelOf(index));
+    return this.knn(
+      { rows: pixels.train, labels: labels(train.indices) },
+      { rows: pixels.test, labels: labels(test.indices) },
+      pixels.dimension,
+      signal,
+    );
+  }
+
+  close(): Promise<void> {
+    return this.pool.close();
+  }
+
+  private labelOf(index: number): number {
+    return this.options.manifest.pictures[index]!.label;
+  }
+
+  private async knn(train: Labelled, test: Labelled, dimension: number, signal?: AbortSignal): Promise<KnnScores | null> {
+    if (test.labels.length === 0) return null;
+    const [k10, k20, k100, k200] = await weightedKnn({
+      train: train.rows,
+      trainLabels: train.labels,
+      test: test.rows,
+      testLabels: test.labels,
+      dimension,
+      k: NEIGHBOURS,
+      ...(signal && { signal }),
+    });
+    const percent = (result: typeof k10): number | null => result?.top1 ?? null;
+    return { k10: percent(k10), k20: percent(k20), k100: percent(k100), k200: percent(k200) };
+  }
+
+  /** The rows of pictures that have a label. */
+  private labelled({ rows, indices }: Found, dimension: number): Labelled {
+    const kept = indices.flatMap((index, row) => (this.labelOf(index) >= 0 ? [row] : []));
+    return {
+      rows: kept.length === indices.length ? rows : rowsOf(rows, kept, dimension),
+      labels: Int32Array.from(kept, (row) => this.labelOf(indices[row]!)),
+    };
+  }
+
+  private async features(
+    extractor: FeatureExtractor,
+    indices: Uint32Array,
+    read: (index: number) => Promise<Uint8Array | undefined>,
+    progress: (done: number) => void,
+    signal?: AbortSignal,
+  ): Promise<Found> {
+    const dimension = this.options.model.embedDim;
+    const rows = new Float32Array(indices.length * dimension);
+    const kept: number[] = [];
+    const load = (start: number): Promise<(Uint8Array | undefined)[]> =>
+      Promise.all(Array.from(indices.subarray(start, start + BATCH), read));
+    let next = load(0);
+    for (let start = 0; start < indices.length; start += BATCH) {
+      const squares = await next;
+      signal?.throwIfAborted();
+      // The next batch is decoded while this one is on the device.
+      next = load(start + BATCH);
+      next.catch(() => undefined);
+      const readable = squares.flatMap((square, i) => (square ? [{ square, index: indices[start + i]! }] : []));
+      if (readable.length > 0) {
+        const { cls } = await extractor.extract(readable.map(({ square }) => square));
+        rows.set(cls, kept.length * dimension);
+        kept.push(...readable.map(({ index }) => index));
+      }
+      progress(Math.min(indices.length, start + BATCH));
+    }
+    return { rows: rows.subarray(0, kept.length * dimension), indices: kept };
+  }
+
+  private square(index: number): Promise<Uint8Array | undefined> {
+    return this.decoded(index, 'evaluation', this.options.model.imgSize);
+  }
+
+  /** Undefined for a picture that cannot be read: it is left out here, and listed when training meets it. */
+  private decoded(index: number, kind: 'evaluation' | 'thumbnail', size: number): Promise<Uint8Array | undefined> {
+    const { manifest } = this.options;
+    const path = picturePath(manifest, manifest.pictures[index]!);
+    return this.kept(`${kind} ${index}`, () => this.pool.run({ kind, path, size }));
+  }
+
+  /** A random crop as training draws its large ones, without the changes of colour: the same in every epoch. */
+  private view(index: number, which: number): Promise<Uint8Array | undefined> {
+    const { manifest, crops, seed, model } = this.options;
+    const size = model.imgSize;
+    const entry = manifest.pictures[index]!;
+    return this.kept(`view ${which} ${index}`, async () => {
+      const job = { kind: 'crops', path: picturePath(manifest, entry), expectedSize: entry.size } as const;
+      const picture = await this.pool.run({ ...job, maxPixels: 1 << 21, options: crops, seed, epoch: 0, pictureIndex: index });
+      const { width, height, fullWidth, fullHeight, words } = picture;
+      const random = new Random(seed, Purpose.retrieval, which, index);
+      const box = drawBox(random, crops.global_crops_scale, fullWidth, fullHeight);
+      const flip = random.uniform() < 0.5;
+      const raster = { width, height, channels: 4, data: new Uint8Array(words.buffer, words.byteOffset, words.byteLength) };
+      // The whole picture at the size at which the box is size × size; only the box is computed.
+      const across = size / box.width;
+      const down = size / box.height;
+      const whole = { width: Math.max(size, Math.round(fullWidth * across)), height: Math.max(size, Math.round(fullHeight * down)) };
+      const { data } = resample(raster, whole.width, whole.height, {
+        left: Math.min(whole.width - size, Math.round(box.left * across)),
+        top: Math.min(whole.height - size, Math.round(box.top * down)),
+        width: size,
+        height: size,
+      });
+      return threeChannels(data, size, flip);
+    });
+  }
+
+  private async kept(key: string, make: () => Promise<Uint8Array>): Promise<Uint8Array | undefined> {
+    if (this.cache.has(key)) return this.cache.get(key);
+    let made: Uint8Array | undefined;
+    try {
+      made = await make();
+    } catch (error) {
+      if (!(error instanceof PictureError)) throw error;
+    }
+    if ((made?.length ?? 0) <= this.room) {
+      this.room -= made?.length ?? 0;
+      this.cache.set(key, made);
+    }
+    return made;
+  }
+}
+
+interface Found {
+  /** [indices.length, dimension] */
+  rows: Float32Array;
+  /** The pictures that could be read, by their places in the manifest. */
+  indices: number[];
+}
+
+/** At most `most` entries, evenly spread. */
+function spreadOver(indices: Uint32Array, most: number): Uint32Array {
+  if (indices.length <= most) return indices;
+  return Uint32Array.from({ length: most }, (_, i) => indices[Math.floor((i * indices.length) / most)]!);
+}
+
+function rowsOf(rows: Float32Array, which: ArrayLike<number>, dimension: number): Float32Array {
+  const out = new Float32Array(which.length * dimension);
+  for (let i = 0; i < which.length; i++) {
+    out.set(rows.subarray(which[i]! * dimension, (which[i]! + 1) * dimension), i * dimension);
+  }
+  return out;
+}
+
+/** RGB of a square of RGBX bytes, mirrored if asked. */
+function threeChannels(rgbx: Uint8Array, size: number, flip: boolean): Uint8Array {
+  const rgb = new Uint8Array(size * size * 3);
+  for (let y = 0, at = 0; y < size; y++) {
+    for (let x = 0; x < size; x++, at += 3) {
+      const from = 4 * (y * size + (flip ? size - 1 - x : x));
+      for (let c = 0; c < 3; c++) rgb[at + c] = rgbx[from + c]!;
+    }
+  }
+  return rgb;
+}

@@ -1,0 +1,114 @@
+/**
+ * One process at a time works in a run folder. The lock is a file that names its holder; one whose process is gone is
+ * taken over.
+ */
+import { readFileSync } from 'node:fs';
+import { readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../errors';
+import { fileError } from '../formats';
+
+const holderSchema = z.object({
+  pid: z.number().int().positive(),
+  host: z.string(),
+  /** When the process started, in the system's own words; tells a process from a later one of the same number. */
+  processStart: z.string().nullable(),
+  since: z.string(),
+});
+type Holder = z.infer<typeof holderSchema>;
+
+export interface RunLock {
+  release(): Promise<void>;
+}
+
+/** @throws UserError while another process works in the folder. */
+export async function lockRun(folder: string): Promise<RunLock> {
+  const file = join(folder, 'lock');
+  const own: Holder = {
+    pid: process.pid,
+    host: hostname(),
+    processStart: startOfProcess(process.pid),
+    since: new Date().toISOString(),
+  };
+  const text = `${JSON.stringify(own)}\n`;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await writeFile(file, text, { flag: 'wx' });
+      break;
+    } catch (error) {
+      if (!isCode(error, 'EEXIST') || attempt === 3) throw fileError(error, file);
+      await removeIfStale(folder, file);
+    }
+  }
+  return {
+    async release() {
+      const held = await readFile(file, 'utf8').catch(() => '');
+      if (held === text) await unlink(file).catch(() => undefined);
+    },
+  };
+}
+
+async function removeIfStale(folder: string, file: string): Promise<void> {
+  let text = await readFile(file, 'utf8').catch(() => '');
+  if (!parseHolder(text)) {
+    // Its writer may be between making and filling it.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    text = await readFile(file, 'utf8').catch(() => '');
+  }
+  const holder = parseHolder(text);
+  if (holder && isAlive(holder)) {
+    const elsewhere = holder.host === hostname() ? '' : ` on ${holder.host}`;
+    throw new UserError(
+      `Process ${holder.pid}${elsewhere} is working in ${folder} since ${holder.since}: stop it first` +
+        (elsewhere ? ', or remove the file lock there if it is gone.' : '.'),
+    );
+  }
+  // Two processes may see the same stale lock: the one whose rename meets another text puts it back.
+  const aside = `${file}.${process.pid}.stale`;
+  try {
+    await rename(file, aside);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return;
+    throw fileError(error, file);
+  }
+  const moved = await readFile(aside, 'utf8');
+  if (moved !== text) await writeFile(file, moved, { flag: 'wx' }).catch(() => undefined);
+  await unlink(aside);
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    return holderSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the holder still runs; one on another machine is taken to. */
+function isAlive({ pid, host, processStart }: Holder): boolean {
+  if (host !== hostname()) return true;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return isCode(error, 'EPERM');
+  }
+  return processStart === null || processStart === startOfProcess(pid);
+}
+
+/** Clock ticks between boot and the start of a process (proc(5), stat, field 22), with the boot; null where unknown. */
+function startOfProcess(pid: number): string | null {
+  if (process.platform !== 'linux') return null;
+  try {
+    // The name, in brackets, may hold spaces.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot} ${ticks}`;
+  } catch {
+    return null;
+  }
+}
+
+const isCode = (error: unknown, code: string): boolean => error instanceof Error && 'code' in error && error.code === code;

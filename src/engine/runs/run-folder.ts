@@ -1,0 +1,137 @@
+/** The folder of a run: its files by name, made once, held by one process at a time. */
+import { appendFileSync } from 'node:fs';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { problemsText, type Problem } from '../data';
+import { UserError } from '../errors';
+import { fileError, readJsonLines, writeFileAtomic } from '../formats';
+import { lockRun, type RunLock } from './lock';
+import { readRunRecord, writeRunRecord, type RunRecord } from './run-record';
+
+const problemSchema = z.object({ path: z.string(), reason: z.string() });
+
+export class RunFolder {
+  readonly recordFile: string;
+  readonly manifestFile: string;
+  readonly metricsFile: string;
+  readonly eventsFile: string;
+  readonly checkpointFolder: string;
+  readonly logFile: string;
+  readonly badPicturesFile: string;
+  readonly baselinesFile: string;
+  readonly diagnosisFile: string;
+
+  private constructor(
+    readonly path: string,
+    private readonly lock: RunLock,
+  ) {
+    this.recordFile = join(path, 'run.json');
+    this.manifestFile = join(path, 'manifest.jsonl');
+    this.metricsFile = join(path, 'metrics.jsonl');
+    // TensorBoard looks for names of this kind.
+    this.eventsFile = join(path, 'events.out.tfevents.0.ibot');
+    this.checkpointFolder = join(path, 'checkpoints');
+    this.logFile = join(path, 'log.txt');
+    this.badPicturesFile = join(path, 'bad-pictures.txt');
+    this.baselinesFile = join(path, 'baselines.json');
+    this.diagnosisFile = join(path, 'diagnosis.json');
+  }
+
+  /**
+   * A new folder, or an empty one, locked.
+   * @throws UserError where there is something already.
+   */
+  static async create(path: string): Promise<RunFolder> {
+    const folder = resolve(path);
+    const present = await entriesOf(folder);
+    if (present?.includes('run.json')) {
+      throw new UserError(`${folder} holds a run already: go on with \`ibot resume ${path}\`, or choose another folder.`);
+    }
+    if (present && present.length > 0) {
+      throw new UserError(`${folder} is not empty: choose another folder for the run (an earlier run goes on with ibot resume).`);
+    }
+    try {
+      await mkdir(join(folder, 'checkpoints'), { recursive: true });
+    } catch (error) {
+      throw fileError(error, folder);
+    }
+    return new RunFolder(folder, await lockRun(folder));
+  }
+
+  /**
+   * The folder of an earlier run, locked.
+   * @throws UserError where there is none, or while another process works in it.
+   */
+  static async open(path: string): Promise<RunFolder> {
+    const folder = resolve(path);
+    await readRunFolder(folder);
+    const lock = await lockRun(folder);
+    try {
+      await mkdir(join(folder, 'checkpoints'), { recursive: true });
+    } catch (error) {
+      await lock.release();
+      throw fileError(error, folder);
+    }
+    return new RunFolder(folder, lock);
+  }
+
+  readRecord(): Promise<RunRecord> {
+    return readRunRecord(this.recordFile);
+  }
+
+  writeRecord(record: RunRecord): Promise<void> {
+    return writeRunRecord(this.recordFile, record);
+  }
+
+  /** A line of `log.txt`, with the time. At once, so that lines stay in order and the last one before a crash is there. */
+  log(line: string): void {
+    try {
+      appendFileSync(this.logFile, `${new Date().toISOString()} ${line.replaceAll('\n', '\n  ')}\n`);
+    } catch (error) {
+      throw fileError(error, this.logFile);
+    }
+  }
+
+  writeBadPictures(problems: readonly Problem[]): Promise<void> {
+    return writeFileAtomic(this.badPicturesFile, problemsText(problems));
+  }
+
+  /** The list of an earlier process of this run; empty where there is none. */
+  async readBadPictures(): Promise<Problem[]> {
+    const problems: Problem[] = [];
+    if (!(await entriesOf(this.path))?.includes('bad-pictures.txt')) return problems;
+    for await (const line of readJsonLines(this.badPicturesFile)) {
+      const parsed = problemSchema.safeParse(line);
+      if (parsed.success) problems.push(parsed.data);
+    }
+    return problems;
+  }
+
+  release(): Promise<void> {
+    return this.lock.release();
+  }
+}
+
+/**
+ * The record of a run, without locking it: for looking at, embedding and exporting while it goes on.
+ * @throws UserError where there is no run.
+ */
+export async function readRunFolder(path: string): Promise<RunRecord> {
+  const folder = resolve(path);
+  const present = await entriesOf(folder);
+  if (!present) throw new UserError(`There is no folder ${folder}.`);
+  if (!present.includes('run.json')) throw new UserError(`${folder} is not the folder of a run: it has no run.json.`);
+  return readRunRecord(join(folder, 'run.json'));
+}
+
+/** Names in a folder, undefined where there is none. */
+async function entriesOf(folder: string): Promise<string[] | undefined> {
+  try {
+    if (!(await stat(folder)).isDirectory()) throw new UserError(`${folder} is a file: choose a folder for the run.`);
+    return await readdir(folder);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw fileError(error, folder);
+  }
+}

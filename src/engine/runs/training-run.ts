@@ -1,0 +1,246 @@
+/**
+ * The training loop: batches in, steps on the device, reports out; at the end of an epoch what was measured; checkpoints
+ * in between. Everything that decides about results depends on (recipe, manifest, step) and on the checkpoint alone.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { BatchLoader, Manifest, Problem } from '../data';
+import { writeFileAtomic } from '../formats';
+import { settingsAt, type Recipe, type StepReport, type Trainer, type TrainingSchedules } from '../ibot';
+import { checkpointBytes, writeCheckpoint, type CheckpointContents, type CheckpointIdentity } from './checkpoint';
+import type { CheckpointStore } from './checkpoint-store';
+import { EpochProgress } from './epoch-progress';
+import { headlineKnn, type DoneEvent, type EpochEvaluation, type EpochEvent, type RunEvent, type WarningCode } from './events';
+import { HealthMonitor, NonFiniteError } from './health';
+import type { MetricsLog } from './metrics';
+import type { RunEvaluation } from './run-evaluation';
+import type { RunFolder } from './run-folder';
+import type { RunRecord } from './run-record';
+import { StepEvents } from './step-events';
+
+/** Everything that a run consists of, made by `runTraining` and `resumeTraining`. */
+export interface RunParts {
+  folder: RunFolder;
+  record: RunRecord;
+  manifest: Manifest;
+  recipe: Recipe;
+  trainer: Trainer;
+  loader: BatchLoader;
+  schedules: TrainingSchedules;
+  stepsPerEpoch: number;
+  identity: CheckpointIdentity;
+  store: CheckpointStore;
+  metrics: MetricsLog;
+  evaluation: RunEvaluation;
+  /** Pictures known to be unreadable before the run. */
+  problems: readonly Problem[];
+  /** Headline k-NN of the teacher so far. */
+  knn: { last: number | null; best: number | null };
+  emit: (event: RunEvent) => void;
+  signal: AbortSignal | undefined;
+}
+
+const REPORTS_IN_DIAGNOSIS = 50;
+
+export class TrainingRun {
+  private step: number;
+  private progress: EpochProgress;
+  private readonly steps: number;
+  private readonly health: HealthMonitor;
+  private readonly stepEvents: StepEvents;
+  /** Pictures of steps whose report is still to come, by step. */
+  private readonly underWay = new Map<number, Uint32Array[]>();
+  private readonly recent: StepReport[] = [];
+  private epochSeconds = 0;
+  private savedAt = performance.now();
+  private saved: string | undefined;
+  private lastCheckpoint: number | undefined;
+  private badPictures: number;
+
+  /** @param from what the checkpoint said, already on the device; undefined for a run from the start */
+  constructor(
+    private readonly parts: RunParts,
+    from: CheckpointContents | undefined,
+  ) {
+    const { recipe, schedules, stepsPerEpoch, trainer, problems } = parts;
+    this.step = from?.step ?? 0;
+    this.progress = new EpochProgress(from?.progress);
+    this.steps = schedules.steps;
+    this.health = new HealthMonitor(recipe, stepsPerEpoch, this.steps);
+    const { arenaBytes, stateBytes } = trainer.layout.memory;
+    const memoryBytes = arenaBytes + stateBytes;
+    this.stepEvents = new StepEvents({ steps: this.steps, stepsPerEpoch, batchSize: recipe.batch_size, memoryBytes });
+    if (from) {
+      this.lastCheckpoint = from.step;
+      this.saved = this.stateKey;
+    }
+    this.badPictures = problems.length;
+  }
+
+  get stepsDone(): number {
+    return this.step;
+  }
+
+  /** Trains to the end, or until the signal; saves either way. */
+  async train(): Promise<DoneEvent> {
+    const { evaluation, signal, recipe } = this.parts;
+    await evaluation.measureBaselines(signal);
+    // A device or decoder at work in this process must not keep the signal from being heard.
+    for (; ; await nextTurn()) {
+      if (this.isAtEpochEnd && !signal?.aborted) await this.endEpoch();
+      if (signal?.aborted || this.step >= this.steps) break;
+      const minutes = (performance.now() - this.savedAt) / 60_000;
+      if (recipe.checkpoint_minutes > 0 && minutes >= recipe.checkpoint_minutes) await this.save();
+      await this.trainStep();
+    }
+    await this.settle();
+    await this.save();
+    const finished = this.step >= this.steps && !this.isAtEpochEnd;
+    return this.done(finished ? 'finished' : 'stopped', null);
+  }
+
+  done(state: DoneEvent['state'], reason: string | null): DoneEvent {
+    const { folder, knn } = this.parts;
+    return { event: 'done', state, folder: folder.path, step: this.step, steps: this.steps, knn: knn.last, bestKnn: knn.best, reason };
+  }
+
+  /** An epoch's steps are through, or the run's, and it is not closed yet. */
+  private get isAtEpochEnd(): boolean {
+    const pending = !this.progress.isEmpty || this.underWay.size > 0;
+    return pending && (this.step % this.parts.stepsPerEpoch === 0 || this.step >= this.steps);
+  }
+
+  /** Two states with the same key make the same checkpoint. */
+  private get stateKey(): string {
+    return `${this.step} ${this.progress.isEmpty}`;
+  }
+
+  private async trainStep(): Promise<void> {
+    const { loader, recipe, schedules, stepsPerEpoch, trainer, evaluation } = this.parts;
+    const start = performance.now();
+    const { step } = this;
+    const epoch = Math.floor(step / stepsPerEpoch);
+    const first = (step % stepsPerEpoch) * recipe.accumulate;
+    const batches = [];
+    for (let micro = 0; micro < recipe.accumulate; micro++) batches.push(await trainer.gpu.wait(loader.batch(epoch, first + micro)));
+    this.underWay.set(
+      step,
+      batches.map(({ indices }) => indices),
+    );
+    await trainer.step({ step, epoch }, settingsAt(schedules, step), batches);
+    this.step++;
+    await this.take(trainer.takeReports());
+    const seconds = (performance.now() - start) / 1000;
+    this.epochSeconds += seconds;
+    evaluation.schedule.addTraining(seconds);
+  }
+
+  /** Waits for all reports of steps taken. */
+  private async settle(): Promise<void> {
+    await this.take(await this.parts.trainer.finish());
+  }
+
+  private async take(reports: readonly StepReport[]): Promise<void> {
+    for (const report of reports) {
+      const indices = this.underWay.get(report.step)!;
+      this.recent.push(report);
+      if (this.recent.length > REPORTS_IN_DIAGNOSIS) this.recent.shift();
+      if (report.halted) await this.halt(report, indices);
+      this.underWay.delete(report.step);
+      this.progress.add(report, indices);
+      const event = this.stepEvents.event(report);
+      await this.parts.metrics.step(event);
+      this.parts.emit(event);
+      for (const { code, message } of this.health.step(report)) this.warn(code, message);
+    }
+  }
+
+  private warn(code: WarningCode, message: string): void {
+    this.parts.emit({ event: 'warning', code, message, step: this.step });
+  }
+
+  private async endEpoch(): Promise<void> {
+    const { parts } = this;
+    const { recipe, manifest, metrics, emit, evaluation, signal, knn, stepsPerEpoch } = parts;
+    await this.settle();
+    const epoch = Math.ceil(this.step / stepsPerEpoch);
+    const isLast = this.step >= this.steps;
+    const decision = evaluation.schedule.decide(epoch, isLast);
+    let measured: EpochEvaluation | null = null;
+    if (decision.evaluate) {
+      this.stepEvents.pause();
+      measured = await evaluation.measure(signal);
+      // Asked to stop meanwhile: the epoch stays open, and is measured when the run goes on.
+      if (!measured) return;
+      for (const { code, message } of this.health.rank(measured.teacher.rank, evaluation.untrainedRank)) this.warn(code, message);
+      const score = headlineKnn(measured.teacher.knn);
+      knn.last = score ?? knn.last;
+      if (score !== null && (knn.best === null || score > knn.best)) knn.best = score;
+    }
+    const { teacherPatchEntropy: _patch, meanTeacherPatchEntropy: _meanPatch, ...summary } = this.progress.summary(manifest);
+    const event: EpochEvent = {
+      event: 'epoch',
+      step: this.step,
+      epoch,
+      epochs: Math.ceil(this.steps / stepsPerEpoch),
+      ...summary,
+      evaluation: measured,
+      evaluationSkipped: decision.evaluate ? null : decision.reason,
+      seconds: this.epochSeconds,
+    };
+    this.progress = new EpochProgress();
+    this.epochSeconds = 0;
+    await metrics.epoch(event);
+    emit(event);
+    await this.listBadPictures();
+    const { checkpoint_every: every } = recipe;
+    const wanted = (every > 0 && epoch % every === 0) || parts.store.isKeptForGood(this.step);
+    if (wanted && !isLast) await this.save();
+  }
+
+  /** Writes a checkpoint of this moment, unless there is one. */
+  private async save(): Promise<void> {
+    const { folder, record, trainer, identity, store, metrics, emit, stepsPerEpoch } = this.parts;
+    await this.settle();
+    if (this.saved === this.stateKey) return;
+    const start = performance.now();
+    this.stepEvents.pause();
+    const progress = this.progress.state();
+    await metrics.flush();
+    await store.requireSpace(checkpointBytes(trainer.network, progress.pictures.length));
+    const path = store.path(this.step);
+    const bytes = await writeCheckpoint(path, trainer.gpu, trainer.network, identity, { step: this.step, progress });
+    await store.prune();
+    record.step = this.step;
+    await folder.writeRecord(record);
+    await this.listBadPictures();
+    this.saved = this.stateKey;
+    this.savedAt = performance.now();
+    this.lastCheckpoint = this.step;
+    const seconds = (this.savedAt - start) / 1000;
+    emit({ event: 'checkpoint', step: this.step, epoch: Math.ceil(this.step / stepsPerEpoch), path, bytes, seconds });
+  }
+
+  private async listBadPictures(): Promise<void> {
+    const { folder, loader, problems } = this.parts;
+    const all = new Map([...problems, ...loader.problems].map((problem) => [problem.path, problem]));
+    if (all.size === this.badPictures) return;
+    const more = all.size - this.badPictures;
+    this.badPictures = all.size;
+    await folder.writeBadPictures([...all.values()]);
+    const these = more === 1 ? '1 more picture could not be read and was' : `${more} more pictures could not be read and were`;
+    this.warn('bad-pictures', `${these} replaced by others: see ${folder.badPicturesFile}.`);
+  }
+
+  /** Saves what is known about a value that is not finite, and ends the run. */
+  private async halt(report: StepReport, indices: readonly Uint32Array[]): Promise<never> {
+    const { folder, manifest, trainer } = this.parts;
+    const { step, entry } = report.halted!;
+    const parameter = entry === undefined ? undefined : trainer.network.entries[entry]?.name;
+    const reports = this.recent.map(({ teacherArgmax: _teacher, studentArgmax: _student, ...rest }) => rest);
+    const pictures = indices.flatMap((micro) => Array.from(micro, (index) => manifest.pictures[index]!.path));
+    const diagnosis = { step, parameter: parameter ?? null, pictures, reports };
+    await writeFileAtomic(folder.diagnosisFile, `${JSON.stringify(diagnosis, null, 2)}\n`);
+    this.step = step;
+    throw new NonFiniteError(step, parameter, this.lastCheckpoint, folder.diagnosisFile);
+  }
+}

@@ -1,0 +1,237 @@
+import { open, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Manifest } from '../../../src/engine/data';
+import { readEvents, readJsonLines, readSafetensors } from '../../../src/engine/formats';
+import { headlineKnn, listCheckpoints, readRunFolder, RunFolder, type EpochEvent, type RunEvent } from '../../../src/engine/runs';
+import { resume, start, stopAfter, temporaryFolder, tinyManifest, tinyRecipe, type Ran } from './tiny-run';
+
+const of = <Name extends RunEvent['event']>(ran: Ran, name: Name): Extract<RunEvent, { event: Name }>[] =>
+  ran.events.filter((event): event is Extract<RunEvent, { event: Name }> => event.event === name);
+
+const checkpoints = (run: string) => listCheckpoints(join(run, 'checkpoints'));
+
+const newest = async (folder: string): Promise<Buffer> => readFile((await checkpoints(folder))[0]!.path);
+
+async function metricLines(folder: string): Promise<Record<string, unknown>[]> {
+  const lines: Record<string, unknown>[] = [];
+  for await (const line of readJsonLines(join(folder, 'metrics.jsonl'))) lines.push(line as Record<string, unknown>);
+  return lines;
+}
+
+/** What does not depend on time. */
+const lasting = (lines: readonly Record<string, unknown>[]): unknown[] =>
+  lines.map(({ time: _time, seconds: _seconds, picturesPerSecond: _speed, secondsLeft: _left, evaluation, evaluationSkipped: _why, ...rest }) => ({
+    ...rest,
+    teacher: (evaluation as EpochEvent['evaluation'] | undefined)?.teacher,
+  }));
+
+let manifest: Manifest;
+let whole: Ran;
+
+// knn_every 2 is an interval that somebody asked for, so that it does not depend on time whether is measured.
+const recipe = tinyRecipe({ epochs: 4, knn_every: 2 });
+
+beforeAll(async () => {
+  manifest = await tinyManifest();
+  whole = await start({ manifest, recipe });
+});
+
+describe('a run', () => {
+  test('goes through all steps and reports each once, in order', () => {
+    expect(whole.done).toMatchObject({ state: 'finished', step: 8, steps: 8, reason: null });
+    expect(of(whole, 'step').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(of(whole, 'step').map(({ epoch }) => epoch)).toEqual([1, 1, 2, 2, 3, 3, 4, 4]);
+    for (const { loss, gradientNorm } of of(whole, 'step')) {
+      expect(loss).toBeGreaterThan(0);
+      expect(gradientNorm).toBeGreaterThan(0);
+    }
+    expect(of(whole, 'start')[0]).toMatchObject({ trainingPictures: 19, heldOutPictures: 5, classes: 2, stepsPerEpoch: 2, steps: 8 });
+  });
+
+  test('measures the untrained network, raw pixels, and the teacher as often as asked', () => {
+    expect(of(whole, 'baselines')).toHaveLength(1);
+    const [{ untrained, pixels }] = of(whole, 'baselines') as [Extract<RunEvent, { event: 'baselines' }>];
+    expect(untrained.knn?.k10).toBeGreaterThanOrEqual(0);
+    expect(untrained.knn?.k20).toBeNull();
+    expect(untrained.rank).toBeGreaterThan(1);
+    expect(untrained.retrieval).not.toBeNull();
+    expect(pixels?.k10).not.toBeNull();
+    const epochs = of(whole, 'epoch');
+    expect(epochs.map(({ epoch, evaluation }) => [epoch, evaluation !== null])).toEqual([
+      [1, false],
+      [2, true],
+      [3, false],
+      [4, true],
+    ]);
+    for (const { accuracy, nmi, ari, fscore } of epochs) {
+      expect(accuracy).toBeGreaterThanOrEqual(0);
+      expect(nmi).not.toBeNull();
+      expect(ari).not.toBeNull();
+      expect(fscore).not.toBeNull();
+    }
+    expect(whole.done.knn).toBe(headlineKnn(epochs[3]!.evaluation!.teacher.knn));
+  });
+
+  test('leaves a folder that other programs can read', async () => {
+    expect((await readdir(whole.folder)).sort()).toEqual([
+      'bad-pictures.txt',
+      'baselines.json',
+      'checkpoints',
+      'events.out.tfevents.0.ibot',
+      'log.txt',
+      'manifest.jsonl',
+      'metrics.jsonl',
+      'run.json',
+    ]);
+    const record = await readRunFolder(whole.folder);
+    expect(record).toMatchObject({ state: 'finished', step: 8, recipe: { ...recipe } });
+    expect(record.sizes).toMatchObject({ steps: 8, stepsPerEpoch: 2 });
+    const lines = await metricLines(whole.folder);
+    expect(lines.filter(({ event }) => event === 'step')).toHaveLength(8);
+    expect(lines.filter(({ event }) => event === 'epoch')).toHaveLength(4);
+    const scalars = await readEvents(join(whole.folder, 'events.out.tfevents.0.ibot'));
+    const losses = scalars.filter((event) => 'train/loss' in event.scalars);
+    expect(losses.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(losses[4]!.scalars['train/loss']).toBeCloseTo(of(whole, 'step')[4]!.loss, 4);
+    expect(await readFile(join(whole.folder, 'log.txt'), 'utf8')).toContain('Finished after step 8 of 8');
+  });
+
+  test('keeps the latest checkpoints; they hold finite weights under the official names', async () => {
+    expect((await checkpoints(whole.folder)).map(({ step }) => step)).toEqual([8, 6]);
+    const { tensors } = await readSafetensors((await checkpoints(whole.folder))[0]!.path);
+    const weight = tensors.get('teacher.backbone.blocks.1.attn.qkv.weight')!;
+    expect(weight.shape).toEqual([48, 16]);
+    expect([...(weight.data as Float32Array)].every(Number.isFinite)).toBe(true);
+    expect(tensors.get('student.backbone.cls_token')!.data).not.toEqual(tensors.get('teacher.backbone.cls_token')!.data);
+    // Adam's step count of each parameter.
+    expect([...tensors.keys()].filter((name) => name.startsWith('moment2.')).length).toBe(
+      [...tensors.keys()].filter((name) => name.startsWith('student.')).length,
+    );
+  });
+
+  test('with the same seed it has the same bits; measuring changes nothing; with another seed it has others', async () => {
+    const unmeasured = await start({ manifest, recipe: tinyRecipe({ epochs: 4, knn_every: 0 }) });
+    expect(of(unmeasured, 'baselines')).toHaveLength(0);
+    expect((await newest(unmeasured.folder)).equals(await newest(whole.folder))).toBe(true);
+    const other = await start({ manifest, recipe: tinyRecipe({ epochs: 4, knn_every: 0, seed: 1 }) });
+    expect((await newest(other.folder)).equals(await newest(whole.folder))).toBe(false);
+  });
+
+  test('a batch larger than the set is lowered, and said', async () => {
+    const ran = await start({ manifest, recipe: tinyRecipe({ batch_size: 64, accumulate: 2, epochs: 1, knn_every: 0 }) });
+    expect(of(ran, 'warning')[0]).toMatchObject({ code: 'batch-lowered', message: expect.stringContaining('from 64 to 18') });
+    expect(ran.done).toMatchObject({ state: 'finished', steps: 1 });
+  });
+});
+
+describe('stopping and going on', () => {
+  // Reports come later than steps: asked to stop after the seventh, it has taken the last, and the epoch's end is left.
+  test.each([1, 3, 4, 7])('stopped after step %i, it ends with the same bits and the same metrics', async (steps) => {
+    const stopped = await start({ manifest, recipe, ...stopAfter(steps) });
+    expect(stopped.done.state).toBe('stopped');
+    expect((await readRunFolder(stopped.folder)).state).toBe('stopped');
+    expect((await checkpoints(stopped.folder))[0]!.step).toBe(stopped.done.step);
+
+    const resumed = await resume(stopped.folder);
+    expect(resumed.done).toMatchObject({ state: 'finished', step: 8 });
+    expect(of(resumed, 'start')[0]!.fromStep).toBe(stopped.done.step);
+    expect((await newest(stopped.folder)).equals(await newest(whole.folder))).toBe(true);
+    expect(lasting(await metricLines(stopped.folder))).toEqual(lasting(await metricLines(whole.folder)));
+    expect(resumed.done.knn).toBe(whole.done.knn);
+  });
+
+  test('a run that is through says so and changes nothing', async () => {
+    const before = await newest(whole.folder);
+    const again = await resume(whole.folder);
+    expect(again.done).toMatchObject({ state: 'finished', step: 8, knn: whole.done.knn });
+    expect(of(again, 'step')).toHaveLength(0);
+    expect((await newest(whole.folder)).equals(before)).toBe(true);
+  });
+
+  test('metrics of steps after the checkpoint are dropped and written anew', async () => {
+    const stopped = await start({ manifest, recipe, ...stopAfter(3) });
+    const file = await open(join(stopped.folder, 'metrics.jsonl'), 'a');
+    await file.write('{"event":"step","step":7,"loss":1}\n{"event":"st');
+    await file.close();
+    await resume(stopped.folder);
+    expect(lasting(await metricLines(stopped.folder))).toEqual(lasting(await metricLines(whole.folder)));
+    const events = await readEvents(join(stopped.folder, 'events.out.tfevents.0.ibot'));
+    expect(events.filter(({ scalars }) => 'train/loss' in scalars).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  test('a cut checkpoint is refused and the one before it taken', async () => {
+    const stopped = await start({ manifest, recipe, ...stopAfter(5) });
+    const [last, before] = await checkpoints(stopped.folder);
+    await truncate(last!.path, (await stat(last!.path)).size - 100);
+    const resumed = await resume(stopped.folder);
+    expect(of(resumed, 'warning')[0]).toMatchObject({ code: 'checkpoint-refused', message: expect.stringContaining('not a whole') });
+    expect(of(resumed, 'start')[0]!.fromStep).toBe(before!.step);
+    expect((await newest(stopped.folder)).equals(await newest(whole.folder))).toBe(true);
+  });
+
+  test('checkpoints that cannot be read at all end it with the reason, and a foreign one with another', async () => {
+    const stopped = await start({ manifest, recipe, ...stopAfter(1) });
+    const other = await start({ manifest, recipe: tinyRecipe({ epochs: 1, out_dim: 32, knn_every: 0 }) });
+    for (const { path } of await checkpoints(stopped.folder)) await writeFile(path, await newest(other.folder));
+    await expect(resume(stopped.folder)).rejects.toThrow(/with other options/);
+  });
+
+  test('leftovers of a killed process are cleared away', async () => {
+    const stopped = await start({ manifest, recipe, ...stopAfter(1) });
+    const leftover = join(stopped.folder, 'checkpoints', '.step-00000002.safetensors.123.0.partial');
+    await writeFile(leftover, 'half');
+    await resume(stopped.folder);
+    await expect(stat(leftover)).rejects.toThrow();
+  });
+});
+
+describe('a run that cannot go on', () => {
+  test('is refused where there is something already, with a hint', async () => {
+    await expect(start({ manifest, recipe, folder: whole.folder })).rejects.toThrow(/ibot resume/);
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'mine.txt'), 'mine');
+    await expect(start({ manifest, recipe, folder })).rejects.toThrow(/not empty/);
+    expect(await readdir(folder)).toEqual(['mine.txt']);
+  });
+
+  test('is refused while another process works in its folder', async () => {
+    const held = await RunFolder.open(whole.folder);
+    await expect(resume(whole.folder)).rejects.toThrow(/is working in/);
+    await held.release();
+    expect((await resume(whole.folder)).done.state).toBe('finished');
+  });
+
+  test('takes over the lock of a process that is gone', async () => {
+    const gone = { pid: 4_194_304, host: (await import('node:os')).hostname(), processStart: null, since: 'then' };
+    await writeFile(join(whole.folder, 'lock'), JSON.stringify(gone));
+    expect((await resume(whole.folder)).done.state).toBe('finished');
+    await expect(stat(join(whole.folder, 'lock'))).rejects.toThrow();
+  });
+
+  test('ends with a sentence when the disk is nearly full, and the older checkpoint is intact', async () => {
+    let calls = 0;
+    const freeBytes = (): Promise<number> => Promise.resolve(++calls <= 2 ? 1e12 : 1e6);
+    const folder = join(await temporaryFolder(), 'run');
+    await expect(start({ manifest, recipe, folder, freeBytes })).rejects.toThrow(/has 1 MB left .* ibot resume/);
+    expect(await readRunFolder(folder)).toMatchObject({ state: 'failed', reason: expect.stringContaining('free some space') });
+    expect((await checkpoints(folder)).map(({ step }) => step)).toEqual([2]);
+    await resume(folder);
+    expect((await newest(folder)).equals(await newest(whole.folder))).toBe(true);
+  });
+
+  test('ends before its first step when the disk cannot hold its checkpoints', async () => {
+    const freeBytes = (): Promise<number> => Promise.resolve(1e5);
+    await expect(start({ manifest, recipe, freeBytes })).rejects.toThrow(/free some space/);
+  });
+
+  test('stops at a value that is not finite, says where, and saves what is known', async () => {
+    // A rate beyond all reason, and nothing that clips.
+    const wild = tinyRecipe({ epochs: 40, lr: 1e30, clip_grad: 0, warmup_epochs: 0, knn_every: 0, freeze_last_layer: 0 });
+    const folder = join(await temporaryFolder(), 'run');
+    await expect(start({ manifest, recipe: wild, folder })).rejects.toThrow(/not a finite number/);
+    const diagnosis = JSON.parse(await readFile(join(folder, 'diagnosis.json'), 'utf8')) as Record<string, unknown>;
+    expect(diagnosis.pictures).toHaveLength(8);
+    expect((await readRunFolder(folder)).state).toBe('failed');
+  });
+});
