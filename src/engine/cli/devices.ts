@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { UserError } from '../errors';
-import { listAdapters, type AdapterEntry } from '../gpu/adapters';
+import { listAdapters, type AdapterEntry } from '../gpu';
+import { bytes } from './quantities';
 
 /** Features that matter to training; `--json` shows all. */
 const ofInterest = ['shader-f16', 'subgroups', 'timestamp-query', 'chromium-experimental-subgroup-matrix'];
@@ -20,7 +21,9 @@ export function registerDevices(program: Command): void {
         console.log(adapters.map(describe).join('\n\n'));
         if (process.env.IBOT_DRIVER_NOTE) console.log(`\n${process.env.IBOT_DRIVER_NOTE}`);
       }
-      if (adapters.length === 0) throw new UserError('No graphics device that WebGPU can use was found; install a Vulkan driver.');
+      if (adapters.length === 0) {
+        throw new UserError('No graphics device that WebGPU can use was found; install a Vulkan driver.');
+      }
     });
 }
 
@@ -35,15 +38,4 @@ function describe(adapter: AdapterEntry): string {
       `workgroup ${limit('maxComputeInvocationsPerWorkgroup')} invocations and ${bytes(limit('maxComputeWorkgroupStorageSize'))}`,
     `   features  ${ofInterest.filter((each) => adapter.features.includes(each)).join(', ') || 'none of interest'}`,
   ].join('\n');
-}
-
-function bytes(count: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let unit = 0;
-  let value = count;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${Number(value.toFixed(1))} ${units[unit]}`;
 }

@@ -10,8 +10,8 @@ const configSchema = z
     lr: z.array(z.number()),
     weight_decay_of_group_0: z.array(z.number()),
     adamw: z.looseObject({ betas: z.tuple([z.number(), z.number()]), eps: z.number() }),
-    sgd: z.unknown(),
-    lars: z.unknown(),
+    sgd: z.unknown().optional(),
+    lars: z.unknown().optional(),
   })
   .refine((c) => c.weight_decay_of_group_0.length === c.lr.length, {
     path: ['weight_decay_of_group_0'],

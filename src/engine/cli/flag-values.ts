@@ -1,0 +1,19 @@
+/** Readers of the values of flags; commander turns what they throw into one sentence. */
+import { InvalidArgumentError } from 'commander';
+
+export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER): (word: string) => number {
+  return (word) => {
+    const value = Number(word);
+    if (word.trim() === '' || !Number.isInteger(value) || value < minimum || value > maximum) {
+      const range = maximum < Number.MAX_SAFE_INTEGER ? `from ${minimum} to ${maximum}` : `of at least ${minimum}`;
+      throw new InvalidArgumentError(`It must be a whole number ${range}.`);
+    }
+    return value;
+  };
+}
+
+export function positiveNumber(word: string): number {
+  const value = Number(word);
+  if (word.trim() === '' || !Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('It must be a number above 0.');
+  return value;
+}

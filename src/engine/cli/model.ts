@@ -1,0 +1,73 @@
+/** `--model`: the teacher's backbone of a run, of one of its checkpoints, or of a safetensors file with its config.json. */
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { UserError } from '../errors';
+import { fileError, openSafetensors } from '../formats';
+import { networkConfigOf, PIXEL_MEAN, PIXEL_STD, teacherBackbone } from '../ibot';
+import { listCheckpoints, readRunFolder, type RunRecord } from '../runs';
+import { readBackbone, readSafetensorsModel, type StoredModel } from './safetensors-model';
+
+export const MODEL_FLAG = '--model <run|file>';
+export const MODEL_HELP = "a run's folder, one of its checkpoints, or a .safetensors file with its config.json";
+
+export interface LoadedModel extends StoredModel {
+  /** Side of the pictures that it learned from, in pixels. */
+  defaultSize: number;
+  /** Of the run it belongs to, if any. */
+  step: number | undefined;
+}
+
+const colours = { mean: PIXEL_MEAN, std: PIXEL_STD };
+const checkpointName = /^step-(\d+)\.safetensors$/;
+
+/** @throws UserError when there is no such model, or it cannot be read. */
+export async function openModel(path: string): Promise<LoadedModel> {
+  const place = await stat(path).catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  if (place.isDirectory()) return openRunModel(path);
+  if (!path.endsWith('.safetensors')) {
+    throw new UserError(`${path} is neither a run's folder nor a .safetensors file.`);
+  }
+  const run = dirname(dirname(resolve(path)));
+  if (checkpointName.test(basename(path))) {
+    const record = await readRunFolder(run).catch(() => undefined);
+    if (record) return readCheckpointModel(path, record);
+  }
+  const model = await readSafetensorsModel(path, colours);
+  return { ...model, defaultSize: model.config.imgSize, step: undefined };
+}
+
+/** The model of a run's newest checkpoint that can be read. */
+export async function openRunModel(run: string): Promise<LoadedModel> {
+  const record = await readRunFolder(run);
+  const checkpoints = await listCheckpoints(join(run, 'checkpoints'));
+  let failure: unknown;
+  for (const { path } of checkpoints) {
+    try {
+      return await readCheckpointModel(path, record);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure ?? new UserError(`${run} has no checkpoint yet: let the run go on until it has saved one.`);
+}
+
+async function readCheckpointModel(path: string, { recipe }: RunRecord): Promise<LoadedModel> {
+  const config = teacherBackbone(networkConfigOf(recipe));
+  const file = await openSafetensors(path);
+  try {
+    const backbone = await readBackbone(file, path, config, 'teacher.backbone.');
+    const step = Number(checkpointName.exec(basename(path))?.[1] ?? Number.NaN);
+    return {
+      title: path,
+      config,
+      ...backbone,
+      ...colours,
+      defaultSize: recipe.global_crops_size,
+      step: Number.isFinite(step) ? step : undefined,
+    };
+  } finally {
+    await file.close();
+  }
+}

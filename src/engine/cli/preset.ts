@@ -1,0 +1,83 @@
+/** Where a run's options begin: a preset of the paper, or what `auto` chooses for these pictures, this device, this time. */
+import { decodePicture, PictureError, picturePath, readPictureFile, splitIndices, type Manifest } from '../data';
+import { UserError } from '../errors';
+import type { Gpu } from '../gpu';
+import { chooseAuto, measureRate, presets } from '../ibot';
+
+export const AUTO = 'auto';
+/** The original's defaults, for somebody who sets every option. */
+export const NO_PRESET = 'none';
+
+export interface PresetSituation {
+  gpu: Gpu;
+  manifest: Manifest;
+  hours: number | undefined;
+  /** Options that somebody set; `auto` leaves them as they are and chooses the others to fit. */
+  given: Readonly<Record<string, unknown>>;
+}
+
+export interface PresetChoice {
+  options: Readonly<Record<string, unknown>>;
+  /** Sentences that say what was chosen and why. */
+  reasons: readonly string[];
+  /** What speaks against starting like this. */
+  warning?: string;
+}
+
+export const presetNames = (): string[] => [AUTO, ...Object.keys(presets), NO_PRESET];
+
+/** @throws UserError for unknown names. */
+export function checkPreset(name: string): void {
+  if (!presetNames().includes(name)) {
+    throw new UserError(`There is no preset ${name}: choose one of ${presetNames().join(', ')}.`);
+  }
+}
+
+/** Options of a preset that depends on nothing; undefined for `auto`. */
+export function fixedPreset(name: string): PresetChoice | undefined {
+  if (name === AUTO) return undefined;
+  if (name === NO_PRESET) return { options: {}, reasons: [] };
+  const { help, recipe } = presets[name]!;
+  return { options: recipe, reasons: [help] };
+}
+
+/** Pictures whose size is looked at, spread over the set. */
+const LOOKED_AT = 48;
+
+/** Measures device and pictures, and chooses. Takes a few seconds. */
+export async function autoPreset({ gpu, manifest, hours, given }: PresetSituation): Promise<PresetChoice> {
+  const pictures = splitIndices(manifest, 'train').length;
+  const choice = chooseAuto({
+    pictures,
+    side: await medianShortSide(manifest),
+    flopsPerSecond: await measureRate(gpu),
+    given,
+    ...(hours === undefined ? {} : { hours }),
+  });
+  const { options, reasons, tooShort } = choice;
+  if (!tooShort) return { options, reasons };
+  const enough = Number(tooShort.hours.toPrecision(2));
+  const warning = `This is too little time to learn anything that lasts: give it ${enough} hours (--hours ${enough}).`;
+  return { options, reasons, warning };
+}
+
+/** Of a sample of the pictures, in pixels. @throws UserError when none of them can be read. */
+async function medianShortSide(manifest: Manifest): Promise<number> {
+  const { pictures } = manifest;
+  const every = Math.max(1, pictures.length / LOOKED_AT);
+  const sides: number[] = [];
+  let reason = '';
+  for (let at = 0; at < pictures.length; at += every) {
+    try {
+      const bytes = await readPictureFile(picturePath(manifest, pictures[Math.floor(at)]!));
+      // Only the size counts, so as little as possible is decoded.
+      const { fullWidth, fullHeight } = await decodePicture(bytes, { shrink: () => 8 });
+      sides.push(Math.min(fullWidth, fullHeight));
+    } catch (error) {
+      if (!(error instanceof PictureError)) throw error;
+      reason ||= error.reason;
+    }
+  }
+  if (sides.length === 0) throw new UserError(`None of the pictures looked at in ${manifest.root} can be read (${reason}).`);
+  return sides.sort((a, b) => a - b)[Math.floor(sides.length / 2)]!;
+}

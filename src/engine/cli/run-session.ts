@@ -1,0 +1,40 @@
+/** A run in the foreground: its events shown, Ctrl-C heard, its end turned into an exit status. */
+import type { DoneEvent, RunEvent } from '../runs';
+import { INTERRUPTED, listenForInterrupts } from './interrupts';
+import { jsonView, screenView, shellWord } from './run-view';
+import type { Screen } from './screen';
+
+export interface Session {
+  /** Aborted by the first Ctrl-C: finish the step and save. */
+  signal: AbortSignal;
+  onEvent: (event: RunEvent) => void;
+}
+
+/**
+ * @param work runs or resumes the training; its end is the run's
+ * Sets the exit status: 0 through, 130 stopped by Ctrl-C and saved, 1 stopped otherwise or failed.
+ */
+export async function carryOut(
+  screen: Screen,
+  json: boolean | undefined,
+  folder: string,
+  work: (session: Session) => Promise<DoneEvent>,
+): Promise<void> {
+  const view = json ? jsonView((line) => process.stdout.write(line)) : screenView(screen);
+  const interrupts = listenForInterrupts(
+    () => screen.say('Finishing the step and saving; Ctrl-C again stops at once.'),
+    (status) => {
+      // The last checkpoint is whole: they are written under another name first.
+      const goOn = `npm run ibot -- resume ${shellWord(folder)}`;
+      screen.say(`Stopped at once, without saving. To go on from the last checkpoint: ${goOn}`);
+      process.exit(status);
+    },
+  );
+  try {
+    const done = await work({ signal: interrupts.signal, onEvent: (event) => view.event(event) });
+    if (done.state !== 'finished') process.exitCode = done.state === 'stopped' && interrupts.signal.aborted ? INTERRUPTED : 1;
+  } finally {
+    interrupts.release();
+    screen.clear();
+  }
+}

@@ -1,0 +1,140 @@
+import { isAbsolute, relative, resolve, sep } from 'node:path';
+import type { Command } from 'commander';
+import { makeManifest, type Manifest, type Problem } from '../data';
+import { UserError } from '../errors';
+import type { Gpu } from '../gpu';
+import { layerOptions, resolveRecipe, type Recipe } from '../ibot';
+import { runTraining } from '../runs';
+import { positiveNumber } from './flag-values';
+import { DEVICE_FLAG, DEVICE_HELP, openDevice, sayDevice } from './open-device';
+import { describeProblems } from './picture-features';
+import { AUTO, autoPreset, checkPreset, fixedPreset, presetNames, type PresetChoice } from './preset';
+import { counted } from './quantities';
+import { describeRecipe, readRecipeFile } from './recipe-file';
+import { addRecipeFlags, givenOptions } from './recipe-flags';
+import { carryOut } from './run-session';
+import { commandScreen, type Screen } from './screen';
+import { VERSION } from './version';
+
+interface TrainFlags extends Record<string, unknown> {
+  out?: string;
+  preset: string;
+  hours?: number;
+  config?: string;
+  labels?: string;
+  device?: string;
+  allowBad?: boolean;
+  json?: boolean;
+}
+
+/** `ibot train PICTURES --out RUN`: pretrains on a folder of pictures. */
+export function registerTrain(program: Command): void {
+  const command = program
+    .command('train')
+    .description('pretrain a vision transformer on a folder of pictures')
+    .argument('[pictures]', 'folder of pictures, searched in all folders below; class folders become labels')
+    .option('--out <run>', 'folder of the run: options, metrics, checkpoints')
+    .option('--preset <name>', `where options begin: ${presetNames().join(', ')}`, AUTO)
+    .option('--hours <h>', 'time that the preset auto plans for (default: what it recommends)', positiveNumber)
+    .option('--config <file>', 'JSON file with an object of options; flags win over it')
+    .option('--labels <file>', 'CSV file path,label[,split] in place of class folders')
+    .option(DEVICE_FLAG, DEVICE_HELP)
+    .option('--allow-bad', 'go on when more than a tenth of the pictures cannot be read')
+    .option('--json', 'write one JSON object per line for other programs');
+  addRecipeFlags(command);
+  command.addHelpText(
+    'after',
+    "\nOptions of the recipe are the original's and are written with - or _; lists take several values (--pred_ratio 0 0.3).\n" +
+      'Ctrl-C finishes the step and saves; `ibot resume RUN` goes on from there.',
+  );
+  command.action((pictures: string | undefined, flags: TrainFlags) => train(pictures, flags));
+}
+
+async function train(picturesGiven: string | undefined, flags: TrainFlags): Promise<void> {
+  const screen = commandScreen(flags.json);
+  checkPreset(flags.preset);
+  const given = layerOptions(flags.config ? await readRecipeFile(flags.config) : {}, givenOptions(flags));
+  const pictures = picturesGiven ?? textOf(given.data_path);
+  const out = flags.out ?? textOf(given.output_dir);
+  if (!pictures) throw new UserError('Which pictures? Give their folder: ibot train PICTURES --out RUN.');
+  if (!out) throw new UserError('Where shall the run go? Give a new folder with --out.');
+  if (isInside(out, pictures)) {
+    const among = `The run ${out} would lie among the pictures in ${pictures}, which are only read`;
+    throw new UserError(`${among}: choose a folder elsewhere.`);
+  }
+  const places = { data_path: resolve(pictures), output_dir: resolve(out) };
+  const fixed = fixedPreset(flags.preset);
+  if (fixed && flags.hours !== undefined) {
+    throw new UserError('--hours goes with --preset auto: a fixed preset has its own epochs.');
+  }
+  const resolveWith = (choice: PresetChoice): Recipe => resolveRecipe(layerOptions(choice.options, given, places));
+  // What cannot work is refused before anything takes time; auto needs to know pictures and device first.
+  let recipe = fixed && resolveWith(fixed);
+  const { seed, hold_out } = recipe ?? resolveRecipe({ seed: given.seed, hold_out: given.hold_out });
+
+  screen.show('Looking for pictures …');
+  const { manifest, problems } = await makeManifest(pictures, { labelsFile: flags.labels, heldOut: hold_out, seed });
+  screen.clear();
+  sayPictures(screen, flags.json, manifest, problems);
+  const device = await openDevice(flags.device);
+  if (!flags.json) sayDevice(screen, device);
+  const choice = fixed ?? (await chooseAutomatically(screen, device.gpu, manifest, flags.hours, given));
+  recipe ??= resolveWith(choice);
+  const { warning } = choice;
+  if (flags.json) console.log(JSON.stringify({ event: 'recipe', preset: flags.preset, reasons: choice.reasons, recipe }));
+  else {
+    for (const reason of choice.reasons) screen.say(reason);
+    screen.say('Options:');
+    for (const line of describeRecipe(recipe, screen.atTerminal ? Math.min(130, screen.columns) : 100)) screen.say(line);
+  }
+  if (warning && flags.json) console.log(JSON.stringify({ event: 'warning', code: 'few-steps', message: warning, step: 0 }));
+  else if (warning) screen.say(`Warning: ${warning}`);
+  await carryOut(screen, flags.json, out, ({ signal, onEvent }) =>
+    runTraining({
+      folder: out,
+      gpu: device.gpu,
+      manifest,
+      problems,
+      recipe: recipe!,
+      allowBad: flags.allowBad ?? false,
+      version: VERSION,
+      signal,
+      onEvent,
+    }),
+  );
+  device.gpu.close();
+}
+
+async function chooseAutomatically(
+  screen: Screen,
+  gpu: Gpu,
+  manifest: Manifest,
+  hours: number | undefined,
+  given: Readonly<Record<string, unknown>>,
+): Promise<PresetChoice> {
+  screen.show('Measuring the device …');
+  try {
+    return await autoPreset({ gpu, manifest, hours, given });
+  } finally {
+    screen.clear();
+  }
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+
+/** Whether `path` is `folder` or lies below it. */
+function isInside(path: string, folder: string): boolean {
+  const way = relative(resolve(folder), resolve(path));
+  return !isAbsolute(way) && way.split(sep)[0] !== '..';
+}
+
+function sayPictures(screen: Screen, json: boolean | undefined, manifest: Manifest, problems: readonly Problem[]): void {
+  if (!json) {
+    const { length } = manifest.classes;
+    const classes = length > 0 ? ` in ${counted(length, 'class', 'classes')}` : ', without labels';
+    screen.say(`Found ${counted(manifest.pictures.length, 'picture')}${classes}.`);
+  }
+  if (problems.length === 0) return;
+  const [, ...lines] = describeProblems(problems);
+  process.stderr.write(`${counted(problems.length, 'entry', 'entries')} could not be used:\n${lines.join('\n')}\n`);
+}
