@@ -4,10 +4,8 @@
  */
 import {
   DecodePool,
-  drawBox,
   PictureError,
   picturePath,
-  resample,
   splitIndices,
   type CropOptions,
   type Manifest,
@@ -22,6 +20,7 @@ import { FeatureExtractor } from './features';
 import { weightedKnn } from './knn';
 import { effectiveRank } from './rank';
 import { viewRetrieval } from './retrieval';
+import { drawView } from './views';
 
 /** Numbers of neighbours, as the original's. */
 const NEIGHBOURS = [10, 20, 100, 200] as const;
@@ -232,30 +231,14 @@ export class EpochEvaluator {
     return this.kept(`${kind} ${index}`, () => this.pool.run({ kind, path, size }));
   }
 
-  /** A random crop as training draws its large ones, without the changes of colour: the same in every epoch. */
+  /** A crop of the picture, the same in every epoch. */
   private view(index: number, which: number): Promise<Uint8Array | undefined> {
     const { manifest, crops, seed, model } = this.options;
-    const size = model.imgSize;
     const entry = manifest.pictures[index]!;
     return this.kept(`view ${which} ${index}`, async () => {
       const job = { kind: 'crops', path: picturePath(manifest, entry), expectedSize: entry.size } as const;
       const picture = await this.pool.run({ ...job, maxPixels: 1 << 21, options: crops, seed, epoch: 0, pictureIndex: index });
-      const { width, height, fullWidth, fullHeight, words } = picture;
-      const random = new Random(seed, Purpose.retrieval, which, index);
-      const box = drawBox(random, crops.global_crops_scale, fullWidth, fullHeight);
-      const flip = random.uniform() < 0.5;
-      const raster = { width, height, channels: 4, data: new Uint8Array(words.buffer, words.byteOffset, words.byteLength) };
-      // The whole picture at the size at which the box is size × size; only the box is computed.
-      const across = size / box.width;
-      const down = size / box.height;
-      const whole = { width: Math.max(size, Math.round(fullWidth * across)), height: Math.max(size, Math.round(fullHeight * down)) };
-      const { data } = resample(raster, whole.width, whole.height, {
-        left: Math.min(whole.width - size, Math.round(box.left * across)),
-        top: Math.min(whole.height - size, Math.round(box.top * down)),
-        width: size,
-        height: size,
-      });
-      return threeChannels(data, size, flip);
+      return drawView(picture, crops.global_crops_scale, model.imgSize, new Random(seed, Purpose.retrieval, which, index));
     });
   }
 
@@ -294,16 +277,4 @@ function rowsOf(rows: Float32Array, which: ArrayLike<number>, dimension: number)
     out.set(rows.subarray(which[i]! * dimension, (which[i]! + 1) * dimension), i * dimension);
   }
   return out;
-}
-
-/** RGB of a square of RGBX bytes, mirrored if asked. */
-function threeChannels(rgbx: Uint8Array, size: number, flip: boolean): Uint8Array {
-  const rgb = new Uint8Array(size * size * 3);
-  for (let y = 0, at = 0; y < size; y++) {
-    for (let x = 0; x < size; x++, at += 3) {
-      const from = 4 * (y * size + (flip ? size - 1 - x : x));
-      for (let c = 0; c < 3; c++) rgb[at + c] = rgbx[from + c]!;
-    }
-  }
-  return rgb;
 }

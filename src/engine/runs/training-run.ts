@@ -73,7 +73,7 @@ export class TrainingRun {
       this.lastCheckpoint = from.step;
       this.saved = this.stateKey;
     }
-    this.badPictures = problems.length;
+    this.badPictures = new Set(problems.map(({ path }) => path)).size;
   }
 
   get stepsDone(): number {
@@ -220,7 +220,8 @@ export class TrainingRun {
     emit({ event: 'checkpoint', step: this.step, epoch: Math.ceil(this.step / stepsPerEpoch), path, bytes, seconds });
   }
 
-  private async listBadPictures(): Promise<void> {
+  /** Writes the list of pictures that could not be read, if it has grown, and says so. */
+  async listBadPictures(): Promise<void> {
     const { folder, loader, problems } = this.parts;
     const all = new Map([...problems, ...loader.problems].map((problem) => [problem.path, problem]));
     if (all.size === this.badPictures) return;

@@ -49,9 +49,10 @@ export interface Ran {
   events: RunEvent[];
 }
 
-/** Stops after so many steps were reported, as a first Ctrl-C does. */
+/** Asks to stop once so many steps were reported (0: before the first), as a first Ctrl-C does. */
 export function stopAfter(steps: number): { signal: AbortSignal; onEvent: (event: RunEvent) => void } {
   const controller = new AbortController();
+  if (steps === 0) controller.abort();
   return {
     signal: controller.signal,
     onEvent: (event) => {

@@ -1,0 +1,122 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { makeManifest, splitIndices, type Manifest, type PackedPicture } from '../../../src/engine/data';
+import { centredPixels, EpochEvaluator, untrainedBackbone } from '../../../src/engine/evaluate';
+import { drawView } from '../../../src/engine/evaluate/views';
+import { cropOptionsOf, Network, networkConfigOf, resolveRecipe } from '../../../src/engine/ibot';
+import { Random } from '../../../src/engine/random';
+import { testGpu } from '../../support/gpu';
+import { picture, put } from '../data/pictures';
+
+const recipe = resolveRecipe({
+  embed_dim: 16,
+  depth: 1,
+  num_heads: 2,
+  patch_size: 8,
+  global_crops_size: 32,
+  out_dim: 16,
+  head_hidden_dim: 16,
+  head_bottleneck_dim: 8,
+});
+const crops = cropOptionsOf(recipe);
+
+let manifest: Manifest;
+
+beforeAll(async () => {
+  const root = await mkdtemp(`${tmpdir()}/ibot-evaluate-`);
+  // Dark and light pictures: any features tell them apart.
+  for (let i = 0; i < 40; i++) {
+    const light = i % 2 === 1;
+    const shade = picture(40, 44, i).linear(0.3, light ? 170 : 0);
+    await put(root, `${light ? 'light' : 'dark'}/${i}.png`, await shade.png().toBuffer());
+  }
+  await put(root, 'dark/broken.png', 'no picture');
+  ({ manifest } = await makeManifest(root, { seed: 0, heldOut: 0.25 }));
+});
+
+async function evaluator(pictures = manifest): Promise<EpochEvaluator> {
+  const { backbone: model } = networkConfigOf(recipe);
+  return new EpochEvaluator({ gpu: await testGpu(), manifest: pictures, model, crops, seed: 0, table: new Map(), workers: 0 });
+}
+
+describe('measuring on held-out pictures', () => {
+  test('gives all scores, the same every time, from the untrained network as from a teacher with its values', async () => {
+    const gpu = await testGpu();
+    const network = new Network(networkConfigOf(recipe));
+    const measuring = await evaluator();
+    const untrained = untrainedBackbone(gpu, network, 0);
+    const seen: [number, number][] = [];
+    const first = await measuring.measure(untrained, (done, total) => seen.push([done, total]));
+    expect(first.knn).toMatchObject({ k10: expect.any(Number), k20: expect.any(Number), k100: null, k200: null });
+    expect(first.knn!.k10).toBeGreaterThan(80);
+    expect(first.retrieval).toBeGreaterThanOrEqual(0);
+    expect(first.rank).toBeGreaterThan(1);
+    const total = splitIndices(manifest, 'train').length + 3 * splitIndices(manifest, 'held-out').length;
+    expect(seen.at(-1)).toEqual([total, total]);
+
+    const teacher = network.teacherFromStudent(network.student.initialise(0));
+    network.teacher.values.buffer = gpu.createBuffer(network.teacher.values.bytes, 'teacher');
+    gpu.device.queue.writeBuffer(network.teacher.values.buffer, 0, teacher.buffer);
+    expect(await measuring.measure(network.teacher)).toEqual(first);
+    await measuring.close();
+    untrained.values.destroy();
+    network.destroy();
+  });
+
+  test('raw pixels tell dark from light', async () => {
+    const measuring = await evaluator();
+    expect((await measuring.measurePixels())!.k10).toBe(100);
+    await measuring.close();
+  });
+
+  test('without labels, or without held-out pictures, there is no k-NN', async () => {
+    const gpu = await testGpu();
+    const untrained = untrainedBackbone(gpu, new Network(networkConfigOf(recipe)), 0);
+    const pictures = manifest.pictures.map((entry) => ({ ...entry, label: -1 }));
+    const unlabelled = await evaluator({ ...manifest, classes: [], pictures });
+    expect(await unlabelled.measurePixels()).toBeNull();
+    expect(await unlabelled.measure(untrained)).toMatchObject({ knn: null, retrieval: expect.any(Number), rank: expect.any(Number) });
+    const all = manifest.pictures.map((entry) => ({ ...entry, split: 'train' as const }));
+    const nothingHeldOut = await evaluator({ ...manifest, pictures: all });
+    expect(await nothingHeldOut.measure(untrained)).toMatchObject({ knn: null, retrieval: null, rank: expect.any(Number) });
+    await unlabelled.close();
+    await nothingHeldOut.close();
+  });
+
+  test('a signal ends it', async () => {
+    const gpu = await testGpu();
+    const untrained = untrainedBackbone(gpu, new Network(networkConfigOf(recipe)), 0);
+    const measuring = await evaluator();
+    const controller = new AbortController();
+    const running = measuring.measure(untrained, () => controller.abort(), controller.signal);
+    await expect(running).rejects.toThrow(/abort/);
+    await measuring.close();
+  });
+});
+
+test('raw pixels are centred by the mean training picture', () => {
+  const { train, test: held, dimension } = centredPixels([Uint8Array.of(0, 51), Uint8Array.of(102, 51)], [Uint8Array.of(51, 255)]);
+  expect(dimension).toBe(2);
+  expect([...train]).toEqual([-0.2, 0, 0.2, 0].map(Math.fround));
+  expect([...held]).toEqual([0, 0.8].map(Math.fround));
+});
+
+test('a view shows what its box holds, in its size', () => {
+  const width = 64;
+  const words = Uint32Array.from({ length: width * width }, (_, i) => (i % width) * 4);
+  const whole: PackedPicture = { width, height: width, fullWidth: width, fullHeight: width, words };
+  const rows: number[][] = [];
+  for (let seed = 0; seed < 8; seed++) {
+    const view = drawView(whole, [0.25, 0.25], 16, new Random(seed, 9));
+    expect(view).toHaveLength(16 * 16 * 3);
+    const row = Array.from({ length: 16 }, (_, x) => view[3 * (8 * 16 + x)]!);
+    rows.push(row);
+    // A quarter of the area is about half of the width: red rises or falls by half of its range.
+    expect(Math.abs(row[15]! - row[0]!)).toBeGreaterThan(85);
+    expect(Math.abs(row[15]! - row[0]!)).toBeLessThan(155);
+    expect(view[1]).toBe(0);
+  }
+  expect(rows.some((row) => row[0]! > row[15]!)).toBe(true);
+  expect(rows.some((row) => row[0]! < row[15]!)).toBe(true);
+});
