@@ -5,7 +5,6 @@
  * equal files. Read and written through pieces of 16 MiB.
  */
 import { createHash } from 'node:crypto';
-import { basename } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import {
@@ -241,5 +240,5 @@ function checkTensors(path: string, file: SafetensorsFile, tensors: readonly Sta
   for (const { name, shape } of tensors) check(name, 'F32', shape);
   const counts = EPOCH_TENSORS.map((name) => check(`epoch.${name}`, 'U32', undefined));
   if (new Set(counts).size > 1) throw bad("the epoch's answers differ in number");
-  if (file.entries.size !== tensors.length + EPOCH_TENSORS.length) throw bad(`${basename(path)} holds tensors of another network`);
+  if (file.entries.size !== tensors.length + EPOCH_TENSORS.length) throw bad('it holds tensors of another network');
 }

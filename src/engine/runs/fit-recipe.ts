@@ -7,7 +7,9 @@ import { resolveRecipe, type Recipe } from '../ibot';
  * fits. Gives the recipe to run with, and what was changed, in a sentence.
  */
 export function fitRecipe(recipe: Recipe, trainingPictures: number): { recipe: Recipe; change: string | undefined } {
-  if (trainingPictures === 0) throw new UserError('There are no pictures to train on: lower hold_out, or take another folder.');
+  if (trainingPictures === 0) {
+    throw new UserError('There are no pictures to train on: lower hold_out, or take another folder.');
+  }
   if (recipe.batch_size <= trainingPictures) return { recipe, change: undefined };
   const accumulate = Math.min(recipe.accumulate, trainingPictures);
   const batch = Math.floor(trainingPictures / accumulate) * accumulate;

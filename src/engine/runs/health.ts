@@ -43,7 +43,8 @@ export class HealthMonitor {
   private readonly oneOutput: LastingSign;
   private readonly uniformPatches: LastingSign;
   private readonly onePatchOutput: LastingSign;
-  private readonly fallingRank = new LastingSign(1);
+  /** One measurement may dip. */
+  private readonly fallingRank = new LastingSign(2);
 
   /** @param steps of the whole run: signs have to last for a twentieth of it, 10 to 100 steps */
   constructor(
@@ -62,9 +63,7 @@ export class HealthMonitor {
   step(report: StepReport): HealthWarning[] {
     const { recipe } = this;
     const { loss } = report;
-    // Outputs are nearly uniform at first; whether they stay so is seen once both warm-ups are through.
-    const warmup = Math.max(recipe.warmup_epochs, recipe.warmup_teacher_temp_epochs) * this.stepsPerEpoch;
-    const warm = report.step >= warmup;
+    const warm = this.isWarm(report.step);
     const warnings: HealthWarning[] = [];
     const pictures = recipe.batch_size * recipe.global_crops_number;
     if (this.uniform.observe(warm && loss.teacherEntropy > UNIFORM * Math.log(recipe.out_dim))) {
@@ -85,9 +84,10 @@ export class HealthMonitor {
     return warnings;
   }
 
-  /** What the teacher's features show, beside those of the network before training. */
-  rank(rank: number | null, untrained: number | null): HealthWarning[] {
-    if (rank === null || untrained === null || !this.fallingRank.observe(rank < untrained)) return [];
+  /** What the teacher's features show after `step` steps, beside those of the network before training. */
+  rank(step: number, rank: number | null, untrained: number | null): HealthWarning[] {
+    if (rank === null || untrained === null) return [];
+    if (!this.fallingRank.observe(this.isWarm(step) && rank < untrained)) return [];
     return [
       {
         code: 'falling-rank',
@@ -96,6 +96,12 @@ export class HealthMonitor {
           'so they may be collapsing: if it goes on, lower lr, lengthen warmup_epochs, or take more pictures per step.',
       },
     ];
+  }
+
+  /** Outputs are nearly uniform at first; whether they stay so is seen once both warm-ups are through. */
+  private isWarm(step: number): boolean {
+    const { warmup_epochs: rate, warmup_teacher_temp_epochs: temperature } = this.recipe;
+    return step >= Math.max(rate, temperature) * this.stepsPerEpoch;
   }
 }
 

@@ -16,7 +16,21 @@ export {
 } from './events';
 export { RunFolder, readRunFolder } from './run-folder';
 export { type DeviceRecord, type RunRecord } from './run-record';
-export { checkpointName, DiskFullError, freeBytes, listCheckpoints, readableBytes, type StoredCheckpoint } from './checkpoint-store';
-export { checkpointBytes, loadCheckpoint, recipeHash, writeCheckpoint, type CheckpointContents, type CheckpointIdentity } from './checkpoint';
+export {
+  checkpointName,
+  DiskFullError,
+  freeBytes,
+  listCheckpoints,
+  readableBytes,
+  type StoredCheckpoint,
+} from './checkpoint-store';
+export {
+  checkpointBytes,
+  loadCheckpoint,
+  recipeHash,
+  writeCheckpoint,
+  type CheckpointContents,
+  type CheckpointIdentity,
+} from './checkpoint';
 export { fitRecipe } from './fit-recipe';
 export { HealthMonitor, NonFiniteError, type HealthWarning } from './health';

@@ -2,6 +2,8 @@
 import { readableBytes } from './checkpoint-store';
 import { headlineKnn, type EpochEvent, type RunEvent } from './events';
 
+const ENDS = { finished: 'Finished', stopped: 'Stopped', failed: 'Failed' } as const;
+
 /** Undefined for events that the log leaves out. */
 export function describeForLog(event: RunEvent): string | undefined {
   switch (event.event) {
@@ -12,7 +14,10 @@ export function describeForLog(event: RunEvent): string | undefined {
         `${(event.parameters / 1e6).toFixed(1)} million parameters, ${readableBytes(event.memoryBytes)} on the device`
       );
     case 'baselines':
-      return `Without training: k-NN ${percent(headlineKnn(event.untrained.knn))}, of raw pixels ${percent(headlineKnn(event.pixels))}`;
+      return (
+        `Without training: k-NN ${percent(headlineKnn(event.untrained.knn))}, ` +
+        `of raw pixels ${percent(headlineKnn(event.pixels))}`
+      );
     case 'epoch':
       return describeEpoch(event);
     case 'checkpoint':
@@ -22,7 +27,7 @@ export function describeForLog(event: RunEvent): string | undefined {
     case 'note':
       return event.message;
     case 'done':
-      return `${{ finished: 'Finished', stopped: 'Stopped', failed: 'Failed' }[event.state]} after step ${event.step} of ${event.steps}${event.reason ? `: ${event.reason}` : ''}`;
+      return `${ENDS[event.state]} after step ${event.step} of ${event.steps}${event.reason ? `: ${event.reason}` : ''}`;
     case 'step':
     case 'preparing':
       return undefined;

@@ -57,8 +57,8 @@ export async function makeRun(setup: RunSetup, open: { close(): Promise<void> | 
   await store.requireSpace(Math.max(1, recipe.keep_checkpoints + 1 - present) * bytes);
 
   const cache = setup.kernelCache;
-  const measured = cache !== undefined && !record.kernels ? await readKernelCache(cache, record.device) : new Map<string, string>();
-  const table: VariantTable = record.kernels ? new Map(Object.entries(record.kernels)) : measured;
+  let table: VariantTable = new Map(Object.entries(record.kernels ?? {}));
+  if (!record.kernels && cache !== undefined) table = await readKernelCache(cache, record.device);
   const trainer = await makeTrainer(gpu, network, recipe, table, emit);
   open.push({ close: () => trainer.destroy() });
   const { arenaBytes, stateBytes } = trainer.layout.memory;

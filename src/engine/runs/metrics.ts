@@ -1,6 +1,13 @@
 /** A run's measured values on disk: one line of JSON per step and epoch, and the same as TensorBoard scalars. */
 import { stat } from 'node:fs/promises';
-import { openEventFile, openJsonLines, truncateEvents, truncateJsonLines, type EventFile, type JsonLinesWriter } from '../formats';
+import {
+  openEventFile,
+  openJsonLines,
+  truncateEvents,
+  truncateJsonLines,
+  type EventFile,
+  type JsonLinesWriter,
+} from '../formats';
 import type { NetworkScores } from '../evaluate';
 import type { Baselines, EpochEvent, StepEvent } from './events';
 

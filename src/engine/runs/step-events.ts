@@ -4,52 +4,74 @@ import type { StepEvent } from './events';
 
 /** Steps over which the speed is taken. */
 const WINDOW = 20;
+/** So many steps may be submitted and not done (see the trainer). */
+const IN_FLIGHT = 2;
 
-export interface SpeedOptions {
+/**
+ * Seconds per step from the time spent on steps. The call for a step returns before the step is done, so steps count
+ * once they are certain to be through: when two more were submitted, or all were waited for.
+ */
+export class SpeedMeter {
+  private seconds = 0;
+  private settledSteps = 0;
+  private sinceSettled = 0;
+  private readonly marks: { seconds: number; done: number }[] = [{ seconds: 0, done: 0 }];
+
+  /** A step was submitted, which took so long. */
+  stepTaken(seconds: number): void {
+    this.sinceSettled++;
+    this.mark(seconds);
+  }
+
+  /** All steps so far were waited for, which took so long. */
+  settled(seconds: number): void {
+    this.settledSteps += this.sinceSettled;
+    this.sinceSettled = 0;
+    this.mark(seconds);
+  }
+
+  /** Undefined before the first step is done. */
+  get secondsPerStep(): number | undefined {
+    const first = this.marks[0]!;
+    const last = this.marks.at(-1)!;
+    return last.done > first.done ? (last.seconds - first.seconds) / (last.done - first.done) : undefined;
+  }
+
+  private mark(seconds: number): void {
+    this.seconds += seconds;
+    this.marks.push({ seconds: this.seconds, done: this.settledSteps + Math.max(0, this.sinceSettled - IN_FLIGHT) });
+    if (this.marks.length > WINDOW + 1) this.marks.shift();
+  }
+}
+
+export interface StepEventOptions {
   steps: number;
-  stepsPerEpoch: number;
   batchSize: number;
   memoryBytes: number;
 }
 
-export class StepEvents {
-  private submitted: number[] = [];
-
-  constructor(private readonly options: SpeedOptions) {}
-
-  /** Steps were not taken one after the other: speed is measured anew. */
-  pause(): void {
-    this.submitted = [];
-  }
-
-  event({ step, epoch, settings, loss, gradientNorm, submittedAt }: StepReport): StepEvent {
-    const { steps, batchSize, memoryBytes } = this.options;
-    this.submitted.push(submittedAt);
-    if (this.submitted.length > WINDOW) this.submitted.shift();
-    const seconds = (submittedAt - this.submitted[0]!) / 1000 / Math.max(1, this.submitted.length - 1);
-    if (seconds > 0) this.secondsPerStep = seconds;
-    return {
-      event: 'step',
-      step: step + 1,
-      epoch: epoch + 1,
-      loss: loss.loss,
-      cls: loss.cls,
-      patch: loss.patch,
-      learningRate: settings.learningRate,
-      weightDecay: settings.weightDecay,
-      momentum: settings.momentum,
-      teacherTemperature: settings.teacherTemperature,
-      teacherPatchTemperature: settings.teacherPatchTemperature,
-      gradientNorm,
-      teacherEntropy: loss.teacherEntropy,
-      meanTeacherEntropy: loss.meanTeacherEntropy,
-      teacherPatchEntropy: loss.teacherPatchEntropy,
-      meanTeacherPatchEntropy: loss.meanTeacherPatchEntropy,
-      picturesPerSecond: this.secondsPerStep > 0 ? batchSize / this.secondsPerStep : 0,
-      memoryBytes,
-      secondsLeft: (steps - step - 1) * this.secondsPerStep,
-    };
-  }
-
-  private secondsPerStep = 0;
+export function stepEvent(report: StepReport, secondsPerStep: number | undefined, options: StepEventOptions): StepEvent {
+  const { step, epoch, settings, loss, gradientNorm } = report;
+  const { steps, batchSize, memoryBytes } = options;
+  return {
+    event: 'step',
+    step: step + 1,
+    epoch: epoch + 1,
+    loss: loss.loss,
+    cls: loss.cls,
+    patch: loss.patch,
+    learningRate: settings.learningRate,
+    weightDecay: settings.weightDecay,
+    momentum: settings.momentum,
+    teacherTemperature: settings.teacherTemperature,
+    teacherPatchTemperature: settings.teacherPatchTemperature,
+    gradientNorm,
+    teacherEntropy: loss.teacherEntropy,
+    meanTeacherEntropy: loss.meanTeacherEntropy,
+    teacherPatchEntropy: loss.teacherPatchEntropy,
+    meanTeacherPatchEntropy: loss.meanTeacherPatchEntropy,
+    picturesPerSecond: secondsPerStep ? batchSize / secondsPerStep : 0,
+    memoryBytes,
+    secondsLeft: (steps - step - 1) * (secondsPerStep ?? 0),
+  };
 }

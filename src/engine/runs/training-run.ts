@@ -15,7 +15,7 @@ import type { MetricsLog } from './metrics';
 import type { RunEvaluation } from './run-evaluation';
 import type { RunFolder } from './run-folder';
 import type { RunRecord } from './run-record';
-import { StepEvents } from './step-events';
+import { SpeedMeter, stepEvent, type StepEventOptions } from './step-events';
 
 /** Everything that a run consists of, made by `runTraining` and `resumeTraining`. */
 export interface RunParts {
@@ -46,7 +46,8 @@ export class TrainingRun {
   private progress: EpochProgress;
   private readonly steps: number;
   private readonly health: HealthMonitor;
-  private readonly stepEvents: StepEvents;
+  private readonly speed = new SpeedMeter();
+  private readonly eventOptions: StepEventOptions;
   /** Pictures of steps whose report is still to come, by step. */
   private readonly underWay = new Map<number, Uint32Array[]>();
   private readonly recent: StepReport[] = [];
@@ -67,8 +68,7 @@ export class TrainingRun {
     this.steps = schedules.steps;
     this.health = new HealthMonitor(recipe, stepsPerEpoch, this.steps);
     const { arenaBytes, stateBytes } = trainer.layout.memory;
-    const memoryBytes = arenaBytes + stateBytes;
-    this.stepEvents = new StepEvents({ steps: this.steps, stepsPerEpoch, batchSize: recipe.batch_size, memoryBytes });
+    this.eventOptions = { steps: this.steps, batchSize: recipe.batch_size, memoryBytes: arenaBytes + stateBytes };
     if (from) {
       this.lastCheckpoint = from.step;
       this.saved = this.stateKey;
@@ -100,7 +100,8 @@ export class TrainingRun {
 
   done(state: DoneEvent['state'], reason: string | null): DoneEvent {
     const { folder, knn } = this.parts;
-    return { event: 'done', state, folder: folder.path, step: this.step, steps: this.steps, knn: knn.last, bestKnn: knn.best, reason };
+    const { step, steps } = this;
+    return { event: 'done', state, folder: folder.path, step, steps, knn: knn.last, bestKnn: knn.best, reason };
   }
 
   /** An epoch's steps are through, or the run's, and it is not closed yet. */
@@ -115,28 +116,40 @@ export class TrainingRun {
   }
 
   private async trainStep(): Promise<void> {
-    const { loader, recipe, schedules, stepsPerEpoch, trainer, evaluation } = this.parts;
+    const { loader, recipe, schedules, stepsPerEpoch, trainer } = this.parts;
     const start = performance.now();
     const { step } = this;
     const epoch = Math.floor(step / stepsPerEpoch);
     const first = (step % stepsPerEpoch) * recipe.accumulate;
     const batches = [];
-    for (let micro = 0; micro < recipe.accumulate; micro++) batches.push(await trainer.gpu.wait(loader.batch(epoch, first + micro)));
+    for (let micro = 0; micro < recipe.accumulate; micro++) {
+      batches.push(await trainer.gpu.wait(loader.batch(epoch, first + micro)));
+    }
     this.underWay.set(
       step,
       batches.map(({ indices }) => indices),
     );
     await trainer.step({ step, epoch }, settingsAt(schedules, step), batches);
     this.step++;
-    await this.take(trainer.takeReports());
     const seconds = (performance.now() - start) / 1000;
+    this.speed.stepTaken(seconds);
+    this.addTime(seconds);
+    await this.take(trainer.takeReports());
+  }
+
+  private addTime(seconds: number): void {
     this.epochSeconds += seconds;
-    evaluation.schedule.addTraining(seconds);
+    this.parts.evaluation.schedule.addTraining(seconds);
   }
 
   /** Waits for all reports of steps taken. */
   private async settle(): Promise<void> {
-    await this.take(await this.parts.trainer.finish());
+    const start = performance.now();
+    const reports = await this.parts.trainer.finish();
+    const seconds = (performance.now() - start) / 1000;
+    this.speed.settled(seconds);
+    this.addTime(seconds);
+    await this.take(reports);
   }
 
   private async take(reports: readonly StepReport[]): Promise<void> {
@@ -147,7 +160,7 @@ export class TrainingRun {
       if (report.halted) await this.halt(report, indices);
       this.underWay.delete(report.step);
       this.progress.add(report, indices);
-      const event = this.stepEvents.event(report);
+      const event = stepEvent(report, this.speed.secondsPerStep, this.eventOptions);
       await this.parts.metrics.step(event);
       this.parts.emit(event);
       for (const { code, message } of this.health.step(report)) this.warn(code, message);
@@ -167,11 +180,11 @@ export class TrainingRun {
     const decision = evaluation.schedule.decide(epoch, isLast);
     let measured: EpochEvaluation | null = null;
     if (decision.evaluate) {
-      this.stepEvents.pause();
       measured = await evaluation.measure(signal);
       // Asked to stop meanwhile: the epoch stays open, and is measured when the run goes on.
       if (!measured) return;
-      for (const { code, message } of this.health.rank(measured.teacher.rank, evaluation.untrainedRank)) this.warn(code, message);
+      const signs = this.health.rank(this.step, measured.teacher.rank, evaluation.untrainedRank);
+      for (const { code, message } of signs) this.warn(code, message);
       const score = headlineKnn(measured.teacher.knn);
       knn.last = score ?? knn.last;
       if (score !== null && (knn.best === null || score > knn.best)) knn.best = score;
@@ -203,7 +216,6 @@ export class TrainingRun {
     await this.settle();
     if (this.saved === this.stateKey) return;
     const start = performance.now();
-    this.stepEvents.pause();
     const progress = this.progress.state();
     await metrics.flush();
     await store.requireSpace(checkpointBytes(trainer.network, progress.pictures.length));

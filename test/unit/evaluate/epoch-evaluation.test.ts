@@ -76,7 +76,8 @@ describe('measuring on held-out pictures', () => {
     const pictures = manifest.pictures.map((entry) => ({ ...entry, label: -1 }));
     const unlabelled = await evaluator({ ...manifest, classes: [], pictures });
     expect(await unlabelled.measurePixels()).toBeNull();
-    expect(await unlabelled.measure(untrained)).toMatchObject({ knn: null, retrieval: expect.any(Number), rank: expect.any(Number) });
+    const numbers = { retrieval: expect.any(Number), rank: expect.any(Number) };
+    expect(await unlabelled.measure(untrained)).toMatchObject({ knn: null, ...numbers });
     const all = manifest.pictures.map((entry) => ({ ...entry, split: 'train' as const }));
     const nothingHeldOut = await evaluator({ ...manifest, pictures: all });
     expect(await nothingHeldOut.measure(untrained)).toMatchObject({ knn: null, retrieval: null, rank: expect.any(Number) });
@@ -96,7 +97,8 @@ describe('measuring on held-out pictures', () => {
 });
 
 test('raw pixels are centred by the mean training picture', () => {
-  const { train, test: held, dimension } = centredPixels([Uint8Array.of(0, 51), Uint8Array.of(102, 51)], [Uint8Array.of(51, 255)]);
+  const training = [Uint8Array.of(0, 51), Uint8Array.of(102, 51)];
+  const { train, test: held, dimension } = centredPixels(training, [Uint8Array.of(51, 255)]);
   expect(dimension).toBe(2);
   expect([...train]).toEqual([-0.2, 0, 0.2, 0].map(Math.fround));
   expect([...held]).toEqual([0, 0.8].map(Math.fround));

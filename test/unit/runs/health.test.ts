@@ -1,15 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import type { StepReport } from '../../../src/engine/ibot';
+import { METRIC } from '../../../src/engine/ops';
 import { HealthMonitor } from '../../../src/engine/runs';
 import { EvaluationSchedule } from '../../../src/engine/runs/evaluation-schedule';
 import { EpochProgress } from '../../../src/engine/runs/epoch-progress';
+import { SpeedMeter } from '../../../src/engine/runs/step-events';
 import { tinyRecipe } from './tiny-run';
 
 // 64 outputs, 8 pictures of 2 large crops; warm-ups of one epoch of 10 steps.
 const recipe = tinyRecipe({ epochs: 20 });
 const uniform = Math.log(64);
 
-const healthy: StepReport['loss'] = {
+const healthy = {
+  ...Object.fromEntries(Object.keys(METRIC).map((name) => [name, 0])),
   loss: 4,
   cls: 2,
   patch: 2,
@@ -19,7 +22,7 @@ const healthy: StepReport['loss'] = {
   meanTeacherPatchEntropy: 3,
   accuracy: 0.5,
   maskedRows: 40,
-};
+} as StepReport['loss'];
 
 function report(step: number, loss: Partial<StepReport['loss']>): StepReport {
   const settings = {
@@ -31,13 +34,15 @@ function report(step: number, loss: Partial<StepReport['loss']>): StepReport {
     freezeLastLayer: false,
   };
   const answers = { teacherArgmax: [Uint32Array.of(1, 2, 9, 9)], studentArgmax: [Uint32Array.of(7, 7, 1, 3, 8, 8, 8, 8)] };
-  return { step, epoch: 0, settings, loss: { ...healthy, ...loss }, gradientNorm: 1, halted: undefined, submittedAt: 0, ...answers };
+  const measured = { loss: { ...healthy, ...loss }, gradientNorm: 1, halted: undefined, submittedAt: 0 };
+  return { step, epoch: 0, settings, ...measured, ...answers };
 }
 
 /** Codes of all warnings, with the step they came at. */
 function observe(losses: (step: number) => Partial<StepReport['loss']>, steps = 100): string[] {
   const monitor = new HealthMonitor(recipe, 10, 200);
-  return Array.from({ length: steps }, (_, step) => monitor.step(report(step, losses(step))).map(({ code }) => `${step} ${code}`)).flat();
+  const at = (step: number): string[] => monitor.step(report(step, losses(step))).map(({ code }) => `${step} ${code}`);
+  return Array.from({ length: steps }, (_, step) => at(step)).flat();
 }
 
 describe('health of a run', () => {
@@ -68,12 +73,40 @@ describe('health of a run', () => {
     expect(codes).toEqual(['9 one-output', '60 one-output']);
   });
 
-  test('sees a rank below that of the untrained network', () => {
+  test('sees a rank below that of the untrained network, twice running after the warm-up, and says it once', () => {
     const monitor = new HealthMonitor(recipe, 10, 200);
-    expect(monitor.rank(20, 10)).toEqual([]);
-    expect(monitor.rank(null, 10)).toEqual([]);
-    expect(monitor.rank(8, 10)[0]).toMatchObject({ code: 'falling-rank', message: expect.stringContaining('8.0') });
-    expect(monitor.rank(7, 10)).toEqual([]);
+    const ranks: [step: number, rank: number | null][] = [
+      [5, 8],
+      [10, 8],
+      [20, 12],
+      [30, 8],
+      [40, null],
+      [50, 7],
+      [60, 6],
+    ];
+    const told = ranks.filter(([step, rank]) => monitor.rank(step, rank, 10).some(({ code }) => code === 'falling-rank'));
+    expect(told).toEqual([[50, 7]]);
+    expect(new HealthMonitor(recipe, 10, 200).rank(50, 7, null)).toEqual([]);
+  });
+});
+
+describe('speed', () => {
+  test('counts steps once they are done, not once they are submitted', () => {
+    const meter = new SpeedMeter();
+    // Two steps are submitted at once; from then on each call waits for one step of 3 s.
+    meter.stepTaken(0);
+    meter.stepTaken(0);
+    expect(meter.secondsPerStep).toBeUndefined();
+    meter.stepTaken(3);
+    expect(meter.secondsPerStep).toBe(3);
+    for (let i = 0; i < 5; i++) meter.stepTaken(3);
+    expect(meter.secondsPerStep).toBe(3);
+    meter.settled(6);
+    meter.stepTaken(0);
+    expect(meter.secondsPerStep).toBe(3);
+    // The last twenty steps count.
+    for (let i = 0; i < 40; i++) meter.stepTaken(5);
+    expect(meter.secondsPerStep).toBe(5);
   });
 });
 

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeManifest } from '../../../src/engine/data';
-import { listCheckpoints, readRunFolder, type RunEvent } from '../../../src/engine/runs';
+import { listCheckpoints, readRunFolder } from '../../../src/engine/runs';
 import { CheckpointStore, checkpointName } from '../../../src/engine/runs/checkpoint-store';
 import { addToKernelCache, readKernelCache } from '../../../src/engine/runs/kernel-cache';
 import { lockRun } from '../../../src/engine/runs/lock';
@@ -86,7 +86,8 @@ describe('what a run meets', () => {
     record.device.name = 'another card';
     await writeFile(file, JSON.stringify(record));
     const resumed = await resume(stopped.folder);
-    expect(resumed.events[0]).toMatchObject({ event: 'warning', code: 'other-device', message: expect.stringContaining('not bit for bit') });
+    const message = expect.stringContaining('not bit for bit');
+    expect(resumed.events[0]).toMatchObject({ event: 'warning', code: 'other-device', message });
     expect(resumed.done.state).toBe('finished');
     expect((await readRunFolder(stopped.folder)).device.name).not.toBe('another card');
   });
@@ -110,7 +111,7 @@ describe('what a run meets', () => {
     await writeFile(file, text.replace('"split":"train"', '"split":"held-out"'));
     await expect(resume(folder)).rejects.toThrow(/was changed since the run began/);
     await writeFile(file, text);
-    await (await import('node:fs/promises')).rename(manifest.root, `${manifest.root}-gone`);
+    await rename(manifest.root, `${manifest.root}-gone`);
     await expect(resume(folder)).rejects.toThrow(/are not at .* any more/);
   });
 
@@ -128,8 +129,8 @@ describe('what a run meets', () => {
     const allowed = await start({ manifest, problems, recipe, allowBad: true });
     expect(allowed.done.state).toBe('finished');
     const lines = (await readFile(join(allowed.folder, 'bad-pictures.txt'), 'utf8')).trim().split('\n');
-    expect(lines.map((line) => (JSON.parse(line) as { path: string }).path).sort()).toEqual(Array.from({ length: 6 }, (_, i) => `bad/${i}.png`));
-    const warnings = allowed.events.filter((event): event is Extract<RunEvent, { event: 'warning' }> => event.event === 'warning');
-    expect(warnings.some(({ code }) => code === 'bad-pictures')).toBe(true);
+    const listed = lines.map((line) => (JSON.parse(line) as { path: string }).path);
+    expect(listed.sort()).toEqual([0, 1, 2, 3, 4, 5].map((i) => `bad/${i}.png`));
+    expect(allowed.events.some((event) => event.event === 'warning' && event.code === 'bad-pictures')).toBe(true);
   });
 });

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeManifest, type Manifest } from '../../../src/engine/data';
 import { resolveRecipe, type Recipe } from '../../../src/engine/ibot';
-import { runTraining, resumeTraining, type DoneEvent, type ResumeOptions, type RunEvent, type TrainingOptions } from '../../../src/engine/runs';
+import {
+  resumeTraining,
+  runTraining,
+  type DoneEvent,
+  type ResumeOptions,
+  type RunEvent,
+  type TrainingOptions,
+} from '../../../src/engine/runs';
 import { testGpu } from '../../support/gpu';
 import { picture, put } from '../data/pictures';
 
