@@ -57,6 +57,16 @@ describe('train --json', () => {
     for (const event of named('step')) expect(event.loss).toBeGreaterThan(0);
   });
 
+  it('without a preset says what it chose for these pictures, and why', async () => {
+    const config = writeRecipe(folder.path, { epochs: 0.5, warmup_epochs: 0.1, warmup_teacher_temp_epochs: 0.1 });
+    const { status, stdout } = await ibot('train', pictures, '--out', at('chosen'), '--config', config, '--hours', '0.01', '--json');
+    expect(status).toBe(0);
+    const [chosen, ...events] = parsedLines(stdout);
+    expect(chosen).toMatchObject({ preset: 'auto', recipe: { embed_dim: 16, epochs: 0.5, momentum_teacher: 0.99 } });
+    expect((chosen!.reasons as string[]).join(' ')).toMatch(/36 pictures to train on, \d+ pixels/);
+    expect(events.at(-1)).toMatchObject({ event: 'done', state: 'finished', steps: 2 });
+  });
+
   it('leaves the run with every option as resolved, flags over the file', () => {
     const record = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8')) as { state: string; recipe: Record<string, unknown> };
     expect(record).toMatchObject({ state: 'finished', recipe: { batch_size: 8, patch_out_dim: 64, mlp_ratio: 4, seed: 0 } });

@@ -12,9 +12,10 @@ export function bytes(count: number): string {
   return `${Number(value.toFixed(1))} ${units[unit]}`;
 }
 
-/** Seconds as '42 s', '3 min 20 s', '1 h 05 min', '2 d 4 h'. */
+/** Seconds as '0.4 s', '42 s', '3 min 20 s', '1 h 05 min', '2 d 4 h'. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
+  if (seconds >= 0.05 && seconds < 9.95) return `${seconds.toFixed(1)} s`;
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) return minutes < 10 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;

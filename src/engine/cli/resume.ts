@@ -17,8 +17,8 @@ export function registerResume(program: Command): void {
       const record = await readRunFolder(run);
       const device = await openDevice(flags.device, record.device);
       if (!flags.json) sayDevice(screen, device);
-      await carryOut(screen, flags.json, run, ({ signal, onEvent }) =>
-        resumeTraining({ folder: run, gpu: device.gpu, signal, onEvent }),
+      await carryOut(screen, flags.json, run, (session) =>
+        resumeTraining({ folder: run, gpu: device.gpu, ...session }),
       );
       device.gpu.close();
     });

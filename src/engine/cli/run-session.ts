@@ -1,4 +1,6 @@
 /** A run in the foreground: its events shown, Ctrl-C heard, its end turned into an exit status. */
+import { join } from 'node:path';
+import { defaultCacheFolder } from '../gpu/driver-files';
 import type { DoneEvent, RunEvent } from '../runs';
 import { INTERRUPTED, listenForInterrupts } from './interrupts';
 import { jsonView, screenView, shellWord } from './run-view';
@@ -8,6 +10,8 @@ export interface Session {
   /** Aborted by the first Ctrl-C: finish the step and save. */
   signal: AbortSignal;
   onEvent: (event: RunEvent) => void;
+  /** Where kernel choices are kept: a run on the same device then begins with the same ones, at once. */
+  kernelCache: string;
 }
 
 /**
@@ -31,7 +35,11 @@ export async function carryOut(
     },
   );
   try {
-    const done = await work({ signal: interrupts.signal, onEvent: (event) => view.event(event) });
+    const done = await work({
+      signal: interrupts.signal,
+      onEvent: (event) => view.event(event),
+      kernelCache: join(defaultCacheFolder(), 'kernels'),
+    });
     if (done.state !== 'finished') process.exitCode = done.state === 'stopped' && interrupts.signal.aborted ? INTERRUPTED : 1;
   } finally {
     interrupts.release();

@@ -89,7 +89,7 @@ async function train(picturesGiven: string | undefined, flags: TrainFlags): Prom
   }
   if (warning && flags.json) console.log(JSON.stringify({ event: 'warning', code: 'few-steps', message: warning, step: 0 }));
   else if (warning) screen.say(`Warning: ${warning}`);
-  await carryOut(screen, flags.json, out, ({ signal, onEvent }) =>
+  await carryOut(screen, flags.json, out, (session) =>
     runTraining({
       folder: out,
       gpu: device.gpu,
@@ -98,8 +98,7 @@ async function train(picturesGiven: string | undefined, flags: TrainFlags): Prom
       recipe: recipe!,
       allowBad: flags.allowBad ?? false,
       version: VERSION,
-      signal,
-      onEvent,
+      ...session,
     }),
   );
   device.gpu.close();
