@@ -26,7 +26,7 @@ export interface SampleKey {
  * Draws one sample picture; `size` is the middle of its sides in pixels (each side 7/8 … 5/4 of it). It depends on
  * nothing but its arguments.
  *
- * One to five things of the class lie on a backdrop made from no class's secrets, each with its own colours, size,
+ * One to three things of the class lie on a backdrop made from no class's secrets, each with its own colours, size,
  * turn and proportions: what two crops of a picture have in common, and two pictures have not, is the class.
  */
 export function drawSample({ seed, classIndex, pictureIndex }: SampleKey, size: number): SamplePicture {
@@ -74,7 +74,7 @@ function drawLight(random: Random): Scene {
   };
 }
 
-/** Places for one to five things that together fill about a third to four fifths of the picture, overlapping little. */
+/** Places for one to three things that together fill about a third to four fifths of the picture, overlapping little. */
 function layOut(width: number, height: number, random: Random): Placement[] {
   const chance = random.uniform();
   const count = chance < 0.5 ? 1 : chance < 0.9 ? 2 : 3;

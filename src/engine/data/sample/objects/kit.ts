@@ -10,7 +10,7 @@ export interface Kit {
   soft: number;
 }
 
-/** A class of pictures: its folder name, how far things of it lean (radians either way; π: any way), and how to draw one. */
+/** A class of pictures: its folder name, how far things of it lean (radians, either way), and how to draw one. */
 export interface SampleClass {
   name: string;
   lean: number;
