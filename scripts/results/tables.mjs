@@ -2,6 +2,7 @@
 import { headline } from './read-result.mjs';
 
 const MISSING = 'not measured';
+const UNKNOWN = 'not known';
 
 const shown = (value, digits, unit = '') => (typeof value === 'number' ? `${value.toFixed(digits)}${unit}` : MISSING);
 const counted = (value) => (typeof value === 'number' ? value.toLocaleString('en-GB') : MISSING);
@@ -10,7 +11,9 @@ const row = (cells) => `| ${cells.join(' | ')} |`;
 /** a − b in points, with its sign. */
 function gain(a, b) {
   if (typeof a !== 'number' || typeof b !== 'number') return MISSING;
-  return `${a >= b ? '+' : '−'}${Math.abs(a - b).toFixed(1)}`;
+  const size = Math.abs(a - b).toFixed(1);
+  if (Number(size) === 0) return size;
+  return `${a > b ? '+' : '−'}${size}`;
 }
 
 /** What was measured of the untrained network, of raw pixels, of the trained teacher. */
@@ -49,8 +52,8 @@ export function factTable({ run, notes, steps, picturesSeen, picturesPerSecond, 
   const unfinished = `${state}, after step ${steps} of ${sizes.steps}: the numbers above are not the end`;
   const rows = {
     state: state === 'finished' ? 'finished' : unfinished,
-    'hours asked for': shown(notes.hours, 2),
-    'hours taken, with measuring': shown(hours, 2),
+    'hours asked for': notes.hours?.toFixed(2) ?? UNKNOWN,
+    'hours taken, with measuring': hours?.toFixed(2) ?? UNKNOWN,
     steps: `${counted(steps)} of ${counted(sizes.steps)}, ${counted(recipe.batch_size)} pictures each`,
     epochs: shown(steps / sizes.stepsPerEpoch, 1),
     'pictures seen': `${counted(picturesSeen)} (with repetition), of ${counted(data.trainingPictures)} to train on`,
@@ -61,7 +64,7 @@ export function factTable({ run, notes, steps, picturesSeen, picturesPerSecond, 
     "teacher's entropy, last epoch": `${shown(teacherEntropy, 2)} of at most ${mostEntropy}, ln(out_dim)`,
     device: deviceText(run),
     seed: String(recipe.seed),
-    'git commit': commits.join(', ') || MISSING,
+    'git commit': commits.join(', ') || UNKNOWN,
   };
   return [row(['of the run', '']), '| --- | --- |', ...Object.entries(rows).map(row)];
 }
@@ -72,20 +75,19 @@ export function overviewTable(results) {
     const [before, raw, after] = [result.untrained?.knn, result.pixels, result.teacher?.knn].map(headline);
     const name = result.run.state === 'finished' ? experiment.title : `${experiment.title} (not finished)`;
     const values = [shown(before, 1, ' %'), shown(raw, 1, ' %'), `**${shown(after, 1, ' %')}**`];
-    return row([name, shown(result.notes.hours, 1), deviceText(result.run), ...values]);
+    return row([name, result.notes.hours?.toFixed(1) ?? UNKNOWN, deviceText(result.run), ...values]);
   });
   const heading = row(['pictures', 'hours', 'device', 'untrained', 'raw pixels', 'trained']);
   return [heading, '| --- | ---: | --- | ---: | ---: | ---: |', ...lines];
 }
 
 function commitText({ commit, changed }) {
-  if (!commit) return MISSING;
+  if (!commit) return UNKNOWN;
   return `${commit.slice(0, 12)}${changed ? ' with changes' : ''}`;
 }
 
 function deviceText({ device: { name, description, software } }) {
-  const said = description && !description.includes(name) ? `${name}, ${description}` : description || name;
-  return `${said}${software ? ' (software, on the processor)' : ''}`;
+  return `${description || name}${software ? ' (software, on the processor)' : ''}`;
 }
 
 function modelText(recipe, sizes) {
@@ -93,6 +95,6 @@ function modelText(recipe, sizes) {
   const own = [width && `${width} wide`, depth && `${depth} blocks`, heads && `${heads} heads`].filter(Boolean).join(', ');
   const local = recipe.local_crops_number > 0 ? ` and ${recipe.local_crops_number} × ${recipe.local_crops_size} px` : '';
   const crops = `crops ${recipe.global_crops_number} × ${recipe.global_crops_size} px${local}`;
-  const millions = (sizes.parameters / 1e6).toFixed(1);
+  const millions = Number((sizes.parameters / 1e6).toPrecision(2));
   return `${own || arch}, patch ${patch}, ${crops}, ${millions} million parameters with the head`;
 }
