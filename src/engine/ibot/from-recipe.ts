@@ -78,6 +78,7 @@ export function trainerOptionsOf(recipe: Recipe): TrainerOptions {
       capacity: Math.max(1, recipe.global_crops_number * batch * maskCapacity(masks)),
       dropPath: recipe.drop_path,
       masking: recipe.use_masked_im_modeling,
+      koleo: recipe.koleo_weight / recipe.accumulate,
       pixelCapacity: pixelCapacityOf(batch),
     },
     accumulate: recipe.accumulate,

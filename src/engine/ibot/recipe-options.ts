@@ -132,6 +132,9 @@ export const recipeOptions = {
   pred_start_epoch: integer('masks', 0, 'Epoch from which patches are masked, counted from 0.', atLeastZero),
   lambda1: number('masks', 1, 'Weight of the loss of [CLS].', atLeastZero),
   lambda2: number('masks', 1, 'Weight of the loss of masked patches.', atLeastZero),
+  koleo_weight: number('training', 0, 'Weight of a loss that spreads the [CLS] features of a batch apart (KoLeo, from DINOv2).', {
+    minimum: 0,
+  }),
 
   momentum_teacher: number(
     'teacher',

@@ -12,8 +12,10 @@ import {
   columnMean,
   distillationLoss,
   gatherRows,
+  koleo,
   LOSS_SCALARS_LENGTH,
   METRICS_LENGTH,
+  normaliseRows,
   optimiser,
   patchify,
   STATE_LENGTH,
@@ -40,6 +42,8 @@ export interface TrainingShape {
   dropPath: number;
   /** Masked patches are replaced by `masked_embed` (original: use_masked_im_modeling). */
   masking: boolean;
+  /** Weight of KoLeo on the student's global [CLS] tokens, per micro-batch; 0: without. */
+  koleo: number;
   /** Pixels of a micro-batch's pictures; 0: crops come as ready images. */
   pixelCapacity: number;
 }
@@ -193,9 +197,16 @@ export function traceForward(network: Network, shape: TrainingShape): ForwardGra
     localCrops,
   });
   graph.mark();
-  addGradients(graph, loss.seeds);
   const lossSum = graph.state('loss sum', [METRICS_LENGTH], new Allocation('loss sum', METRICS_LENGTH * 4));
   graph.add(addOp, [lossSum, loss.metrics], { inPlace: true });
+  const seeds = [...loss.seeds];
+  if (shape.koleo > 0) {
+    const features = normaliseRows(graph, rows, inputs.studentRows);
+    const spreading = koleo(graph, features, { crops: globalCrops, batch, weight: shape.koleo });
+    seeds.push([features, spreading.gradient]);
+    graph.add(addOp, [lossSum, spreading.metrics], { inPlace: true });
+  }
+  addGradients(graph, seeds);
   graph.keep(loss.teacherPredicted, 'teacher arg max');
   graph.keep(loss.studentPredicted, 'student arg max');
   return {

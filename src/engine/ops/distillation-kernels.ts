@@ -28,6 +28,8 @@ export const METRIC = {
   meanTeacherPatchEntropy: 6,
   accuracy: 7,
   maskedRows: 8,
+  /** Written by `koleo`, where it is used. */
+  koleo: 9,
 } as const;
 export const METRICS_LENGTH = 16;
 

@@ -17,6 +17,7 @@ export {
   type LossScalars,
 } from './distillation-loss';
 export { gatherRows } from './gather-rows';
+export { koleo } from './koleo';
 export { layerNorm } from './layer-norm';
 export { linear, matmul } from './linear';
 export { meanPool } from './mean-pool';

@@ -55,6 +55,7 @@ export function trainerOptions(c: TrainingCase, accumulate = 1): TrainerOptions 
       capacity: c.global_crops_number * batch * grid * grid,
       dropPath: 0,
       masking: true,
+      koleo: 0,
       pixelCapacity: 0,
     },
     accumulate,
