@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/unit/**/*.test.ts', 'test/reference/**/*.test.ts', 'test/command-line/**/*.test.ts', ...(process.env.SCRATCH ? ['test/scratch/*.test.ts'] : [])],
+    include: ['test/unit/**/*.test.ts', 'test/reference/**/*.test.ts', 'test/command-line/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     isolate: false,

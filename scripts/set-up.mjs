@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { withoutDriverNoise } from './driver-noise.mjs';
@@ -42,7 +43,9 @@ export async function setUp(wanted = ['driver', 'engine']) {
 export async function engineEnvironment(prefer) {
   const { driverEnvironment } = await import(pathToFileURL(join(folderOf('driver'), 'driver.js')).href);
   const choice = await driverEnvironment({ prefer });
-  const environment = { ...process.env, ...choice.env, IBOT_DRIVER_SOURCE: choice.source };
+  // Decoding runs in libuv's pool, whose size Node reads before any of our code.
+  const threads = process.env.UV_THREADPOOL_SIZE ?? String(Math.max(4, Math.min(16, availableParallelism())));
+  const environment = { ...process.env, ...choice.env, IBOT_DRIVER_SOURCE: choice.source, UV_THREADPOOL_SIZE: threads };
   if (choice.note) environment.IBOT_DRIVER_NOTE = choice.note;
   return environment;
 }

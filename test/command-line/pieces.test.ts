@@ -93,6 +93,7 @@ describe('the screen', () => {
       meanTeacherEntropy: 1,
       teacherPatchEntropy: 1,
       meanTeacherPatchEntropy: 1,
+      koleo: 0,
       picturesPerSecond: 311.6,
       memoryBytes: 1,
       secondsLeft: 3720,

@@ -266,8 +266,8 @@ export class Plan {
       this.gpu.device.queue.submit([encoder.finish()]);
       const { node } = steps[i]!;
       if (steps[i + 1]?.node === node) continue;
-      // In-place results (parameters' gradients) are among the inputs.
-      const looked = new Set([...node.outputs, ...node.inputs]);
+      // Parameters first: one that is not finite itself is to be named. In-place results are among the inputs too.
+      const looked = new Set([...node.inputs.filter((t) => t && (t.base ?? t).allocation), ...node.outputs]);
       for (const tensor of looked) {
         if (!tensor || tensor.dtype !== 'f32' || !steps[i]!.dispatch.tensors.includes(tensor)) continue;
         const { buffer, offset } = this.range(tensor);

@@ -1,6 +1,6 @@
 /**
- * Networks: parameters and their start, the vision transformer, the projection head. A new model is one file here and
- * one line in `registry.ts`. Parameter names are the original's.
+ * Networks: parameters and their start, the vision transformer, the projection head. A new model is one file here. Parameter
+ * names are the original's.
  */
 export { ParameterSet, PARAMETER_ALIGNMENT, type ParameterEntry, type ParameterSpec } from './parameters';
 export {

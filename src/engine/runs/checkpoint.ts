@@ -62,6 +62,7 @@ const sumsSchema = z.object({
   meanTeacherEntropy: z.number(),
   teacherPatchEntropy: z.number(),
   meanTeacherPatchEntropy: z.number(),
+  koleo: z.number(),
 });
 
 /** SHA-256 over the options that training depends on: not over folders, threads, and what is measured or kept. */

@@ -14,6 +14,7 @@ const SUMMED = [
   'meanTeacherEntropy',
   'teacherPatchEntropy',
   'meanTeacherPatchEntropy',
+  'koleo',
 ] as const;
 export type SummedMetric = (typeof SUMMED)[number];
 

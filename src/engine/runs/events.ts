@@ -29,6 +29,8 @@ export interface StepEvent {
   meanTeacherEntropy: number;
   teacherPatchEntropy: number;
   meanTeacherPatchEntropy: number;
+  /** Its loss, weighted; 0 where it is not used. Not part of `loss`. */
+  koleo: number;
   /** Pictures in training per second, over the last steps. */
   picturesPerSecond: number;
   /** On the device, as the plan has it. */

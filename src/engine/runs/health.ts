@@ -121,6 +121,8 @@ export class NonFiniteError extends UserError {
     readonly step: number,
     /** The first parameter whose gradient was not finite; undefined where it was the loss alone. */
     readonly parameter: string | undefined,
+    /** The first tensor on the way that was not finite, found by running the step again. */
+    readonly tensor: { op: string; tensor: string } | undefined,
     checkpoint: number | undefined,
     diagnosis: string,
   ) {
@@ -128,6 +130,7 @@ export class NonFiniteError extends UserError {
     const saved = checkpoint === undefined ? 'There is no checkpoint yet' : `The checkpoint of step ${checkpoint} is intact`;
     super(
       `After step ${step}, ${what} was not a finite number, and training stopped before it could do harm. ` +
+        (tensor ? `First met in ${tensor.tensor}, in ${tensor.op}. ` : '') +
         `${saved}; lower lr, lengthen warmup_epochs or set clip_grad in a new run ` +
         `(resuming this one meets the same, unless the device was at fault). Details: ${diagnosis}`,
     );

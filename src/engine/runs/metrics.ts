@@ -72,6 +72,7 @@ function stepScalars(event: StepEvent): Record<string, number> {
     'train/loss': event.loss,
     'train/cls': event.cls,
     'train/patch': event.patch,
+    'train/koleo': event.koleo,
     'train/learning-rate': event.learningRate,
     'train/weight-decay': event.weightDecay,
     'train/teacher-momentum': event.momentum,

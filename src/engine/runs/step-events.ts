@@ -70,6 +70,7 @@ export function stepEvent(report: StepReport, secondsPerStep: number | undefined
     meanTeacherEntropy: loss.meanTeacherEntropy,
     teacherPatchEntropy: loss.teacherPatchEntropy,
     meanTeacherPatchEntropy: loss.meanTeacherPatchEntropy,
+    koleo: loss.koleo,
     picturesPerSecond: secondsPerStep ? batchSize / secondsPerStep : 0,
     memoryBytes,
     secondsLeft: (steps - step - 1) * (secondsPerStep ?? 0),

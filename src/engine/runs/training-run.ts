@@ -251,9 +251,16 @@ export class TrainingRun {
     const parameter = entry === undefined ? undefined : trainer.network.entries[entry]?.name;
     const reports = this.recent.map(({ teacherArgmax: _teacher, studentArgmax: _student, ...rest }) => rest);
     const pictures = indices.flatMap((micro) => Array.from(micro, (index) => manifest.pictures[index]!.path));
-    const diagnosis = { step, parameter: parameter ?? null, pictures, reports };
+    // The state is as it was before the step: the same batches lead to the same place, node by node.
+    const { loader, recipe, schedules, stepsPerEpoch } = this.parts;
+    const epoch = Math.floor(step / stepsPerEpoch);
+    const first = (step % stepsPerEpoch) * recipe.accumulate;
+    const batches = [];
+    for (let micro = 0; micro < recipe.accumulate; micro++) batches.push(await loader.batch(epoch, first + micro));
+    const tensor = await trainer.firstNonFinite({ step, epoch }, settingsAt(schedules, step), batches);
+    const diagnosis = { step, parameter: parameter ?? null, firstTensor: tensor ?? null, pictures, reports };
     await writeFileAtomic(folder.diagnosisFile, `${JSON.stringify(diagnosis, null, 2)}\n`);
     this.step = step;
-    throw new NonFiniteError(step, parameter, this.lastCheckpoint, folder.diagnosisFile);
+    throw new NonFiniteError(step, parameter, tensor, this.lastCheckpoint, folder.diagnosisFile);
   }
 }
