@@ -15,6 +15,8 @@ export interface CropOptions {
   readonly local_crops_number: number;
   readonly local_crops_scale: readonly [number, number];
   readonly local_crops_size: number;
+  /** Least and greatest standard deviation of the blur, in pixels of the result. Default: the original's 0.1 to 2. */
+  readonly blur_radius?: readonly [number, number];
 }
 
 /** Whole pixels of the full-size, upright picture. */
@@ -80,28 +82,36 @@ export function drawCrops(
   width: number,
   height: number,
 ): Crop[] {
+  const radius = options.blur_radius ?? ORIGINAL_BLUR;
   const random = new Random(seed, Purpose.crop, epoch, pictureIndex);
   const crops: Crop[] = [];
   for (let i = 0; i < options.global_crops_number; i++) {
     // The original's first global crop is always blurred and never solarised; all others are treated as its second.
     const box = drawBox(random, options.global_crops_scale, width, height);
     const [blur, solarise] = i === 0 ? [1, 0] : [0.1, 0.2];
-    crops.push({ ...box, isGlobal: true, size: options.global_crops_size, ...drawColours(random, blur, solarise) });
+    crops.push({ ...box, isGlobal: true, size: options.global_crops_size, ...drawColours(random, blur, solarise, radius) });
   }
   for (let i = 0; i < options.local_crops_number; i++) {
     const box = drawBox(random, options.local_crops_scale, width, height);
-    crops.push({ ...box, isGlobal: false, size: options.local_crops_size, ...drawColours(random, 0.5, 0) });
+    crops.push({ ...box, isGlobal: false, size: options.local_crops_size, ...drawColours(random, 0.5, 0, radius) });
   }
   return crops;
 }
 
+const ORIGINAL_BLUR = [0.1, 2] as const;
+
 type Colours = Pick<Crop, 'flip' | 'jitter' | 'grayscale' | 'blur' | 'solarise'>;
 
-function drawColours(random: Random, blurProbability: number, solariseProbability: number): Colours {
+function drawColours(
+  random: Random,
+  blurProbability: number,
+  solariseProbability: number,
+  [softest, strongest]: readonly [number, number],
+): Colours {
   const flip = random.uniform() < 0.5;
   const jitter = random.uniform() < 0.8 ? drawJitter(random) : undefined;
   const grayscale = random.uniform() < 0.2;
-  const blur = random.uniform() < blurProbability ? random.between(0.1, 2) : 0;
+  const blur = random.uniform() < blurProbability ? random.between(softest, strongest) : 0;
   const solarise = random.uniform() < solariseProbability;
   return { flip, jitter, grayscale, blur, solarise };
 }

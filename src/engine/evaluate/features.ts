@@ -33,6 +33,7 @@ export class FeatureExtractor {
     private readonly pixels: Tensor,
     private readonly cls: Tensor,
     private readonly patches: Tensor | undefined,
+    private readonly own: readonly Tensor[],
     readonly batch: number,
     readonly size: number,
   ) {}
@@ -76,12 +77,13 @@ export class FeatureExtractor {
     }
     const plan = await Plan.compile(gpu, layout, { label: 'features' });
     const { length } = traced;
+    const own = [traced.pixels, traced.cls, traced.patches, traced.index, traced.patchIndex].filter((t) => t !== undefined);
     upload(gpu, traced.index, Uint32Array.from({ length: batch }, (_, i) => i * length));
     if (traced.patchIndex) {
       const per = length - 1;
       upload(gpu, traced.patchIndex, Uint32Array.from({ length: batch * per }, (_, i) => Math.floor(i / per) * length + 1 + (i % per)));
     }
-    return new FeatureExtractor(gpu, plan, traced.pixels, traced.cls, traced.patches, batch, size);
+    return new FeatureExtractor(gpu, plan, traced.pixels, traced.cls, traced.patches, own, batch, size);
   }
 
   /** @param pictures up to `batch` squares of RGB bytes, size·size·3 each */
@@ -102,6 +104,6 @@ export class FeatureExtractor {
   /** The plan and its inputs; the parameters stay. */
   destroy(): void {
     this.plan.destroy();
-    for (const tensor of [this.pixels, this.cls, this.patches]) tensor?.allocation?.destroy();
+    for (const tensor of this.own) (tensor.base ?? tensor).allocation?.destroy();
   }
 }

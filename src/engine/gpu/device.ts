@@ -42,6 +42,8 @@ const WANTED_FEATURES = [
   'chromium-experimental-subgroup-matrix',
 ] as const;
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** A Dawn instance. It must stay referenced as long as any adapter or device of it lives. */
 let instance: GPU | undefined;
 export function dawn(): GPU {
@@ -191,11 +193,7 @@ export class Gpu {
    * software device: there, sleep a millisecond between polls.
    */
   async wait<T>(promise: Promise<T>): Promise<T> {
-    if (!this.info.software) {
-      const value = await promise;
-      this.check();
-      return value;
-    }
+    if (!this.info.software) return this.settled(promise);
     let settled = false;
     const done = (): void => {
       settled = true;
@@ -205,9 +203,21 @@ export class Gpu {
       await new Promise((resolve) => setImmediate(resolve));
       if (!settled) Atomics.wait(this.sleeper, 0, 0, 1);
     }
-    const value = await promise;
-    this.check();
-    return value;
+    return this.settled(promise);
+  }
+
+  /** A promise that fails because the device is lost or broke an operation fails with what the device reported. */
+  private async settled<T>(promise: Promise<T>): Promise<T> {
+    try {
+      const value = await promise;
+      this.check();
+      return value;
+    } catch (error) {
+      // The loss of a device is told to everybody who waits, in an order of its own.
+      if (!(error instanceof GpuError) && !(error instanceof GpuLostError)) await Promise.race([this.lost, nextTurn()]);
+      this.check();
+      throw error;
+    }
   }
 
   /** Resolves when everything submitted so far is done. */

@@ -1,7 +1,7 @@
 /**
  * A plan: the graph lowered to dispatches, every tensor placed, every bind group made. Running it only encodes and
- * submits. Two phases: `layOut` needs no memory on the device (its figures are known before a run starts), `compile`
- * makes buffers and pipelines.
+ * submits. Two phases: a `PlanLayout` needs no memory on the device (its figures are known before a run starts),
+ * `Plan.compile` makes buffers and pipelines.
  */
 import type { Gpu } from '../gpu';
 import { placeLifetimes, type Placement } from './arena';
@@ -130,10 +130,6 @@ export class PlanLayout {
     return this.arenas.reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  get allocationBytes(): number {
-    return this.allocations.reduce((sum, a) => sum + a.bytes, 0);
-  }
-
   /** Floating-point operations of all dispatches that state theirs. */
   get flops(): number {
     return this.steps.reduce((sum, { dispatch }) => sum + (dispatch.flops ?? 0), 0);
@@ -183,7 +179,25 @@ export class Plan {
     options: { label?: string; progress?: (done: number, total: number) => void } = {},
   ): Promise<Plan> {
     const label = options.label ?? 'plan';
+    const made: GPUBuffer[] = [];
+    try {
+      return await Plan.build(gpu, layout, label, made, options.progress);
+    } catch (error) {
+      for (const buffer of made) buffer.destroy();
+      throw error;
+    }
+  }
+
+  /** @param made receives the plan's own buffers as they come to be */
+  private static async build(
+    gpu: Gpu,
+    layout: PlanLayout,
+    label: string,
+    made: GPUBuffer[],
+    progress?: (done: number, total: number) => void,
+  ): Promise<Plan> {
     const arenas = layout.arenas.map((bytes, i) => gpu.createBuffer(bytes, `${label}.arena${i}`));
+    made.push(...arenas);
     for (const allocation of layout.allocations) {
       allocation.buffer ??= gpu.createBuffer(allocation.bytes, allocation.label);
     }
@@ -195,6 +209,7 @@ export class Plan {
       `${label}.params`,
       GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     );
+    made.push(uniforms);
     gpu.device.queue.writeBuffer(uniforms, 0, block.buffer);
 
     const distinct = new Map(layout.steps.map(({ dispatch }) => [dispatch.kernel.key, dispatch.kernel]));
@@ -203,7 +218,7 @@ export class Plan {
     const making = [...distinct.values()].map(async (kernel) => {
       const pipeline = await gpu.pipeline(kernel.key, kernel.bindings.length, () => shaderText(kernel));
       pipelines.set(kernel.key, pipeline);
-      options.progress?.(++done, distinct.size);
+      progress?.(++done, distinct.size);
     });
     await gpu.wait(Promise.all(making));
 
@@ -245,6 +260,21 @@ export class Plan {
       pass.dispatchWorkgroups(...command.workgroups);
     }
     pass.end();
+  }
+
+  /** The dispatches in about `count` runs of like length that end at block boundaries: what may be submitted apart. */
+  pieces(count: number): [number, number][] {
+    const { marks } = this.layout;
+    const pieces: [number, number][] = [];
+    let from = 0;
+    for (const mark of marks) {
+      if (mark - from >= this.dispatches / count && mark < this.dispatches) {
+        pieces.push([from, mark]);
+        from = mark;
+      }
+    }
+    pieces.push([from, this.dispatches]);
+    return pieces;
   }
 
   /** Encodes and submits the whole plan as one submission. Does not wait. */

@@ -4,7 +4,8 @@ import { maskCapacity, type MaskOptions } from './masks';
 import type { NetworkConfig } from './network';
 import type { Recipe } from './recipe';
 import type { TrainingSchedules } from './schedules';
-import type { StepSettings, TrainerOptions } from './trainer';
+import type { StepSettings } from './step-reports';
+import type { TrainerOptions } from './trainer';
 
 export function networkConfigOf(recipe: Recipe): NetworkConfig {
   return {
@@ -52,6 +53,7 @@ export function cropOptionsOf(recipe: Recipe): CropOptions {
   const { global_crops_number, global_crops_size, local_crops_number, local_crops_size } = recipe;
   const [globalLow, globalHigh] = recipe.global_crops_scale;
   const [localLow, localHigh] = recipe.local_crops_scale;
+  const [softest, strongest] = recipe.blur_radius;
   return {
     global_crops_number,
     global_crops_scale: [globalLow!, globalHigh!],
@@ -59,6 +61,7 @@ export function cropOptionsOf(recipe: Recipe): CropOptions {
     local_crops_number,
     local_crops_scale: [localLow!, localHigh!],
     local_crops_size,
+    blur_radius: [softest!, strongest!],
   };
 }
 

@@ -32,9 +32,7 @@ export {
   Trainer,
   TrainerLayout,
   type ImageBatch,
-  type StepIdentity,
-  type StepSettings,
   type TrainerMemory,
   type TrainerOptions,
 } from './trainer';
-export type { StepReport } from './step-reports';
+export type { StepIdentity, StepReport, StepSettings } from './step-reports';

@@ -222,6 +222,11 @@ export const recipeOptions = {
     maximum: 1,
     count: 2,
   }),
+  blur_radius: numbers('crops', [0.1, 2], "Least and greatest blur in pixels of the crop; the original's are for 224 pixels.", {
+    above: 0,
+    maximum: 2.4,
+    count: 2,
+  }),
   local_crops_size: integer(
     'crops',
     96,

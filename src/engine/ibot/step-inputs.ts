@@ -1,5 +1,5 @@
 /**
- * Everything about a step that is data, computed on the host from (recipe, step): schedules, masks, stochastic depth.
+ * What is data about a step, computed on the host: masks, the rows they lead to, stochastic depth.
  * Nothing here makes a new plan.
  */
 import { Purpose, Random } from '../random';

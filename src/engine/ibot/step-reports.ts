@@ -5,7 +5,24 @@
 import type { Gpu } from '../gpu';
 import type { Tensor } from '../graph';
 import { METRIC, METRICS_LENGTH, NO_ENTRY, STATE, STEP_METRIC } from '../ops';
-import type { StepIdentity, StepSettings } from './trainer';
+
+export interface StepIdentity {
+  /** Optimiser step since the start of the run. */
+  step: number;
+  epoch: number;
+}
+
+/** The values of the schedules at one step. */
+export interface StepSettings {
+  learningRate: number;
+  weightDecay: number;
+  /** Of the teacher's moving average. */
+  momentum: number;
+  teacherTemperature: number;
+  teacherPatchTemperature: number;
+  /** The last layers' gradients are dropped. */
+  freezeLastLayer: boolean;
+}
 
 /** Means over the step's micro-batches; losses carry lambda1 and lambda2, entropies are in nats. */
 export type LossMetrics = Readonly<Record<keyof typeof METRIC, number>>;
@@ -23,15 +40,12 @@ export interface StepReport extends StepIdentity {
   /** Arg max of the [CLS] logits per micro-batch: teacher (global crops) and student (all crops), crop-major. */
   teacherArgmax: Uint32Array[];
   studentArgmax: Uint32Array[];
-  /** Host time at which the step was submitted, in ms of `performance.now()`. */
-  submittedAt: number;
 }
 
 interface Pending {
   identity: StepIdentity;
   settings: StepSettings;
   slot: number;
-  submittedAt: number;
 }
 
 const RING = 16;
@@ -44,7 +58,6 @@ export class StepReports {
   private readonly microBytes: number;
   private waiting: Pending[] = [];
   private copies: Promise<void> = Promise.resolve();
-  private copying = 0;
   private done: StepReport[] = [];
   private next = 0;
   private lastCopy = performance.now();
@@ -77,7 +90,7 @@ export class StepReports {
     const slot = this.next;
     this.next = (this.next + 1) % RING;
     this.copy(encoder, this.sources.perStep, slot * this.slotBytes + this.sources.accumulate * this.microBytes);
-    this.waiting.push({ identity, settings, slot, submittedAt: performance.now() });
+    this.waiting.push({ identity, settings, slot });
   }
 
   /** Starts a copy to the host when enough has gathered. Never waits. */
@@ -98,23 +111,20 @@ export class StepReports {
       encoder.copyBufferToBuffer(this.ring, slot * this.slotBytes, staging, i * this.slotBytes, this.slotBytes),
     );
     this.gpu.device.queue.submit([encoder.finish()]);
-    this.copying++;
     const mapped = staging.mapAsync(GPUMapMode.READ).then(() => {
       const copy = staging.getMappedRange().slice(0);
       staging.destroy();
       steps.forEach((pending, i) => this.done.push(this.decode(pending, copy, i * this.slotBytes)));
     });
     this.copies = Promise.all([this.copies, mapped]).then(
-      () => {
-        this.copying--;
-      },
+      () => undefined,
       (error: Error) => {
         this.failure ??= error;
       },
     );
   }
 
-  private decode({ identity, settings, submittedAt }: Pending, bytes: ArrayBuffer, start: number): StepReport {
+  private decode({ identity, settings }: Pending, bytes: ArrayBuffer, start: number): StepReport {
     const { accumulate, perMicroBatch, perStep } = this.sources;
     let offset = start;
     const next = (tensor: Tensor): Float32Array => {
@@ -134,7 +144,6 @@ export class StepReports {
     return {
       ...identity,
       settings,
-      submittedAt,
       loss: Object.fromEntries(Object.entries(METRIC).map(([name, at]) => [name, metrics[at]!])) as LossMetrics,
       gradientNorm: metrics[METRICS_LENGTH + STEP_METRIC.gradientNorm]!,
       halted: state[STATE.halt] ? { step: state[STATE.haltedStep]!, entry: entry === NO_ENTRY ? undefined : entry } : undefined,

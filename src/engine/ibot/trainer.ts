@@ -11,19 +11,7 @@ import type { MaskOptions } from './masks';
 import type { Network } from './network';
 import { drawDropPath, drawMasks, maskedRows, sequenceOfRows } from './step-inputs';
 import { stepShape, traceForward, traceUpdate, type ForwardGraph, type TrainingShape, type UpdateGraph } from './training-graph';
-import { StepReports, type StepReport } from './step-reports';
-
-/** The values of the schedules at one step. */
-export interface StepSettings {
-  learningRate: number;
-  weightDecay: number;
-  /** Of the teacher's moving average. */
-  momentum: number;
-  teacherTemperature: number;
-  teacherPatchTemperature: number;
-  /** The last layers' gradients are dropped. */
-  freezeLastLayer: boolean;
-}
+import { StepReports, type StepIdentity, type StepReport, type StepSettings } from './step-reports';
 
 export interface TrainerOptions {
   shape: TrainingShape;
@@ -46,12 +34,6 @@ export interface ImageBatch {
   localImages?: Float32Array;
   /** One per global crop and sample, crop-major. */
   masks: Uint8Array[];
-}
-
-export interface StepIdentity {
-  /** Optimiser step since the start of the run. */
-  step: number;
-  epoch: number;
 }
 
 /** Figures of a trainer before any memory is taken. */
@@ -98,10 +80,15 @@ export interface TrainerProgress {
   (stage: 'tuning' | 'kernels', done: number, total: number): void;
 }
 
+const SUBMISSION_MILLISECONDS = 50;
+
 export class Trainer {
   private readonly reports: StepReports;
   private readonly rates: number[];
   private readonly inFlight: Promise<void>[] = [];
+  private lastDone: number | undefined;
+  /** Moving average of the time from one step's end to the next one's. */
+  private stepMilliseconds: number | undefined;
 
   private constructor(
     readonly gpu: Gpu,
@@ -156,15 +143,25 @@ export class Trainer {
     this.load(student, this.network.teacherFromStudent(student));
   }
 
+  /** Everything that training carries from step to step is zero, a halt forgotten. */
+  clear(): void {
+    const { network, gpu, layout } = this;
+    const encoder = gpu.device.createCommandEncoder();
+    for (const allocation of [
+      ...network.allocations,
+      layout.forward.lossSum.allocation!,
+      layout.update.state.allocation!,
+    ]) {
+      allocation.buffer ??= gpu.createBuffer(allocation.bytes, allocation.label);
+      encoder.clearBuffer(allocation.buffer);
+    }
+    gpu.device.queue.submit([encoder.finish()]);
+  }
+
   /** Given parameters (flat), zero moments and centres. */
   load(student: Float32Array, teacher: Float32Array): void {
     const { network, gpu } = this;
-    for (const allocation of network.allocations) {
-      allocation.buffer ??= gpu.createBuffer(allocation.bytes, allocation.label);
-      const encoder = gpu.device.createCommandEncoder();
-      encoder.clearBuffer(allocation.buffer);
-      gpu.device.queue.submit([encoder.finish()]);
-    }
+    this.clear();
     gpu.device.queue.writeBuffer(network.student.values.buffer!, 0, student.buffer, student.byteOffset, student.byteLength);
     gpu.device.queue.writeBuffer(network.teacher.values.buffer!, 0, teacher.buffer, teacher.byteOffset, teacher.byteLength);
   }
@@ -181,8 +178,15 @@ export class Trainer {
     const scalars = this.lossScalars(settings);
     for (const [i, batch] of batches.entries()) {
       this.uploadBatch(identity, batch, i, scalars);
+      const pieces = this.forwardPlan.pieces(this.piecesPerMicroBatch);
+      const [from, to] = pieces.pop()!;
+      for (const [first, end] of pieces) {
+        const encoder = gpu.device.createCommandEncoder();
+        this.forwardPlan.encode(encoder, first, end);
+        gpu.device.queue.submit([encoder.finish()]);
+      }
       const encoder = gpu.device.createCommandEncoder();
-      this.forwardPlan.encode(encoder);
+      this.forwardPlan.encode(encoder, from, to);
       this.reports.copyMicroBatch(encoder, i);
       if (i === batches.length - 1) {
         upload(
@@ -202,8 +206,26 @@ export class Trainer {
       }
       gpu.device.queue.submit([encoder.finish()]);
     }
-    this.inFlight.push(gpu.device.queue.onSubmittedWorkDone());
+    this.inFlight.push(gpu.device.queue.onSubmittedWorkDone().then(() => this.stepDone()));
     this.reports.collect();
+  }
+
+  private stepDone(): void {
+    const now = performance.now();
+    if (this.lastDone !== undefined) {
+      const took = now - this.lastDone;
+      this.stepMilliseconds = this.stepMilliseconds === undefined ? took : 0.9 * this.stepMilliseconds + 0.1 * took;
+    }
+    this.lastDone = now;
+  }
+
+  /**
+   * A long submission freezes a desktop that the card also draws, and trips the driver's watchdog: a step goes to a GPU
+   * in pieces of about 50 ms. On a software device nothing is gained by it.
+   */
+  private get piecesPerMicroBatch(): number {
+    if (this.gpu.info.software || this.stepMilliseconds === undefined) return this.gpu.info.software ? 1 : 8;
+    return Math.max(1, Math.ceil(this.stepMilliseconds / this.options.accumulate / SUBMISSION_MILLISECONDS));
   }
 
   /** Reports of finished steps that have arrived since the last call, in order. */
