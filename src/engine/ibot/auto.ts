@@ -3,6 +3,7 @@
  * The paper's values are for 1.3 million pictures and collapse on small folders. Starting points: LightlyTrain's DINO
  * defaults by the size of the set, and this project's own runs (docs/results.md).
  */
+import { UserError } from '../errors';
 import { resolveRecipe, type Recipe } from './recipe';
 import { flopsPerPicture } from './step-cost';
 
@@ -27,12 +28,11 @@ export interface AutoChoice {
   reasons: string[];
   /** Hours that the run is expected to take. */
   hours: number;
-  /** Set when the time is too short to learn anything: what would do, in hours. */
+  /** Set when the run is too short to learn anything: what would do, in hours. */
   tooShort?: { hours: number };
 }
 
 interface Size {
-  name: string;
   options: {
     embed_dim: number;
     depth: number;
@@ -47,12 +47,10 @@ interface Size {
 }
 
 const size = (
-  name: string,
   [embed_dim, depth, num_heads]: [number, number, number],
   [patch_size, global_crops_size, local_crops_size, local_crops_number]: [number, number, number, number],
   [head_hidden_dim, head_bottleneck_dim]: [number, number],
 ): Size => ({
-  name,
   options: {
     ...{ embed_dim, depth, num_heads },
     ...{ patch_size, global_crops_size, local_crops_size, local_crops_number },
@@ -62,22 +60,27 @@ const size = (
 
 /** From the cheapest to the dearest. */
 const SIZES: readonly Size[] = [
-  size('a very small transformer (128 wide, 4 blocks) on 48-pixel crops', [128, 4, 2], [8, 48, 24, 4], [512, 128]),
-  size('a small transformer (192 wide, 6 blocks) on 64-pixel crops', [192, 6, 3], [8, 64, 32, 4], [512, 128]),
-  size('ViT-Ti (192 wide, 12 blocks) on 96-pixel crops', [192, 12, 3], [8, 96, 48, 4], [1024, 256]),
-  size('ViT-S (384 wide, 12 blocks) on 128-pixel crops', [384, 12, 6], [16, 128, 64, 6], [2048, 256]),
-  size('ViT-S (384 wide, 12 blocks) on 224-pixel crops', [384, 12, 6], [16, 224, 96, 8], [2048, 256]),
-  size('ViT-B (768 wide, 12 blocks) on 224-pixel crops', [768, 12, 12], [16, 224, 96, 8], [2048, 256]),
+  size([128, 4, 2], [8, 48, 24, 4], [512, 128]),
+  size([192, 6, 3], [8, 64, 32, 4], [512, 128]),
+  size([192, 12, 3], [8, 96, 48, 4], [1024, 256]),
+  size([384, 12, 6], [16, 128, 64, 6], [2048, 256]),
+  size([384, 12, 6], [16, 224, 96, 8], [2048, 256]),
+  size([768, 12, 12], [16, 224, 96, 8], [2048, 256]),
 ];
 
-/** Fewer looks at pictures than this have never moved the features far from where they started. */
+/** Fewer looks at pictures, or fewer steps, have never moved the features far from where they started. */
 const LEAST_VIEWS = 40_000;
 const LEAST_STEPS = 500;
 /** More passes than this over a small folder bring little. */
 const MOST_EPOCHS = 800;
+/** Longer than this is only taken when asked for. */
+const LONGEST_HOURS = 10;
+/** The original's strongest blur, in pixels, and the crops it is meant for. */
+const BLUR = { radius: 2, size: 224 };
 
 /** Looks at pictures (with repetition) that a run should have before a larger model is worth its cost. */
-const wantedViews = (pictures: number): number => Math.max(150_000, Math.min(100 * pictures, 4_000_000 + 10 * pictures));
+const wantedViews = (pictures: number): number =>
+  Math.min(MOST_EPOCHS * pictures, Math.max(150_000, Math.min(100 * pictures, 4_000_000 + 10 * pictures)));
 
 /** Outputs of the head by the size of the set (LightlyTrain's DINO defaults). */
 const outputs = (pictures: number): number =>
@@ -90,36 +93,49 @@ function bySetSize(pictures: number, small: number, large: number): number {
 }
 
 const round = (value: number, digits: number): number => Number(value.toPrecision(digits));
+const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
 
-function batchSize(pictures: number): number {
-  if (pictures >= 100_000) return 256;
-  if (pictures >= 20_000) return 128;
-  let batch = 64;
+function batchSize(pictures: number, accumulate: number): number {
+  let batch = pictures >= 100_000 ? 256 : pictures >= 20_000 ? 128 : 64;
   while (batch > 8 && batch > pictures / 4) batch /= 2;
-  return Math.max(1, Math.min(batch, pictures));
+  return Math.max(accumulate, Math.ceil(Math.min(batch, pictures) / accumulate) * accumulate);
 }
+
+/** The crop's size as a multiple of the patch, at least two patches wide. */
+const toPatches = (pixels: number, patch: number): number => Math.max(2, Math.round(pixels / patch)) * patch;
 
 /** Options for one size and length. Warm-ups are counted in steps: 10% of the run for the rate, 30% for the temperature. */
 function optionsFor(input: AutoInput, chosen: Size, epochs: number): Record<string, unknown> {
-  const { pictures } = input;
-  const temperature = round(bySetSize(pictures, 0.04, 0.07), 2);
+  const { pictures, given = {} } = input;
+  const temperature = round(bySetSize(pictures, 0.02, 0.07), 2);
+  const { embed_dim, depth, num_heads, ...rest } = chosen.options;
+  const patch = numberOf(given.patch_size) ?? rest.patch_size;
+  const globalSize = toPatches(rest.global_crops_size, patch);
+  const cropSize = numberOf(given.global_crops_size) ?? globalSize;
   return {
-    ...chosen.options,
+    // An arch that is given brings its own width, depth and heads.
+    ...(given.arch === undefined ? { embed_dim, depth, num_heads } : {}),
+    ...rest,
+    patch_size: patch,
+    global_crops_size: globalSize,
+    local_crops_size: toPatches(rest.local_crops_size, patch),
+    blur_radius: [0.1, round(Math.max(0.2, Math.min(1, cropSize / BLUR.size) * BLUR.radius), 2)],
     epochs,
-    batch_size: batchSize(pictures),
+    batch_size: batchSize(pictures, numberOf(given.accumulate) ?? 1),
     out_dim: outputs(pictures),
     shared_head: true,
     norm_last_layer: true,
-    lr: 2e-3,
+    koleo_weight: pictures < 100_000 ? 0.5 : 0.1,
+    lr: pictures < 100_000 ? 8e-3 : 2e-3,
     min_lr: 1e-6,
-    warmup_epochs: round(0.1 * epochs + 1e-3, 3),
+    warmup_epochs: round(0.1 * epochs, 3),
     warmup_teacher_temp: 0.02,
     teacher_temp: temperature,
     warmup_teacher_patch_temp: 0.02,
     teacher_patch_temp: temperature,
-    warmup_teacher_temp_epochs: round(0.3 * epochs + 1e-3, 3),
-    momentum_teacher: round(bySetSize(pictures, 0.99, 0.996), 3),
-    freeze_last_layer: Math.min(1, round(0.03 * epochs + 1e-3, 3)),
+    warmup_teacher_temp_epochs: round(0.3 * epochs, 3),
+    momentum_teacher: round(bySetSize(pictures, 0.98, 0.996), 3),
+    freeze_last_layer: Math.min(1, round(0.03 * epochs, 3)),
     global_crops_scale: [0.3, 1],
     local_crops_scale: [0.08, 0.3],
     pred_ratio: [0, 0.3],
@@ -128,52 +144,74 @@ function optionsFor(input: AutoInput, chosen: Size, epochs: number): Record<stri
   };
 }
 
-const hoursText = (hours: number): string =>
-  hours < 1 ? `${Math.max(1, Math.round(hours * 60))} minutes` : `${round(hours, 2)} hour${hours === 1 ? '' : 's'}`;
+const hoursText = (hours: number): string => {
+  if (hours >= 0.95) return hours < 1.05 ? '1 hour' : `${round(hours, 2)} hours`;
+  const minutes = Math.max(1, Math.round(hours * 60));
+  return minutes === 1 ? '1 minute' : `${minutes} minutes`;
+};
+
+const thousands = (n: number): string => Math.round(n).toLocaleString('en');
+
+/** What was chosen, in sentences made from the options as they are resolved, given ones included. */
+function describe(input: AutoInput, recipe: Recipe, seen: number, steps: number, hours: number): string[] {
+  const { pictures, side, flopsPerSecond } = input;
+  const warmups = recipe.warmup_epochs + recipe.warmup_teacher_temp_epochs;
+  const share = (epochs: number): string => `${Math.round((100 * epochs) / recipe.epochs)}%`;
+  return [
+    `${thousands(pictures)} pictures to train on, ${side} pixels on the short side (median), and a device that trains at about ` +
+      `${thousands(flopsPerSecond / 1e9)} GFLOP/s: a transformer ${recipe.embed_dim} wide with ${recipe.depth} blocks, ` +
+      `patches of ${recipe.patch_size} pixels, crops of ${recipe.global_crops_size}.`,
+    `${round(recipe.epochs, 3)} passes over the pictures in about ${hoursText(hours)}: ${thousands(seen)} views in ` +
+      `${thousands(steps)} steps of ${recipe.batch_size}.`,
+    `${thousands(recipe.out_dim)} outputs of the head` +
+      (recipe.out_dim < 8192 ? " (the paper's 8,192 are for a million pictures; small folders collapse with them)." : '.'),
+    `Teacher temperature ${
+      recipe.warmup_teacher_temp === recipe.teacher_temp
+        ? `${recipe.teacher_temp} throughout`
+        : `from ${recipe.warmup_teacher_temp} to ${recipe.teacher_temp} over the first ${share(recipe.warmup_teacher_temp_epochs)} of the run`
+    }, teacher momentum from ${recipe.momentum_teacher}` +
+      (warmups > 0 ? `, learning rate warmed up over the first ${share(recipe.warmup_epochs)}` : '') +
+      ': what keeps small sets from collapsing.',
+    ...(recipe.koleo_weight > 0
+      ? [`Features of a batch are pushed apart with weight ${recipe.koleo_weight} (KoLeo), which gets short runs going.`]
+      : []),
+  ];
+}
 
 /** Chooses. @throws UserError from `resolveRecipe` where what is given cannot be combined with anything. */
 export function chooseAuto(input: AutoInput): AutoChoice {
   const { pictures, side, flopsPerSecond, given = {} } = input;
+  const asked = numberOf(given.epochs);
+  // Given warm-ups have to fit into the run, whatever its length.
+  const shortest = Math.max(numberOf(given.warmup_epochs) ?? 0, numberOf(given.warmup_teacher_temp_epochs) ?? 0);
   const resolve = (chosen: Size, epochs: number): Recipe => resolveRecipe({ ...optionsFor(input, chosen, epochs), ...given });
-  const epochsAsked = typeof given.epochs === 'number' ? given.epochs : undefined;
-  const secondsPerView = (chosen: Size): number => flopsPerPicture(resolve(chosen, epochsAsked ?? 100)) / flopsPerSecond;
-  // Enlarging pictures adds nothing to be seen: crops are at most as large as the pictures, the smallest size excepted.
-  const fitting = SIZES.filter((s, i) => i === 0 || s.options.global_crops_size <= Math.max(side, 48) * 1.2);
-  const wanted = Math.min(wantedViews(pictures), MOST_EPOCHS * pictures);
+  const secondsPerView = (chosen: Size): number =>
+    flopsPerPicture(resolve(chosen, asked ?? Math.max(100, shortest))) / flopsPerSecond;
   const hoursFor = (chosen: Size, views: number): number => (views * secondsPerView(chosen)) / 3600;
-
-  let hours = input.hours;
-  let chosen: Size;
-  if (hours === undefined) {
-    // The largest that reaches the wanted number of views overnight; on slow devices the smallest, at most a night.
-    const affordable = fitting.filter((s) => hoursFor(s, wanted) <= 10);
-    chosen = affordable.at(-1) ?? fitting[0]!;
-    hours = Math.min(10, hoursFor(chosen, wanted));
-  } else {
-    const available = hours;
-    chosen = fitting.filter((s) => hoursFor(s, wanted) <= available).at(-1) ?? fitting[0]!;
-  }
+  // Enlarging pictures adds nothing to be seen: crops are at most about as large as the pictures, the smallest excepted.
+  const fitting = SIZES.filter((s, i) => i === 0 || s.options.global_crops_size <= Math.max(side, 48) * 1.2);
+  const wanted = wantedViews(pictures);
+  const limit = input.hours ?? LONGEST_HOURS;
+  const chosen = fitting.filter((s) => hoursFor(s, wanted) <= limit).at(-1) ?? fitting[0]!;
+  const hours = input.hours ?? Math.min(LONGEST_HOURS, hoursFor(chosen, wanted));
   const views = (hours * 3600) / secondsPerView(chosen);
-  const epochs = epochsAsked ?? Math.max(1, Math.min(MOST_EPOCHS, Math.floor((views / pictures) * 10) / 10));
+  const affordable = Math.min(MOST_EPOCHS, Math.floor((views / pictures) * 100) / 100);
+  const epochs = asked ?? Math.max(affordable, shortest, 0.01);
   const recipe = resolve(chosen, epochs);
   const stepsPerEpoch = Math.max(1, Math.floor(pictures / recipe.batch_size));
   const steps = Math.round(epochs * stepsPerEpoch);
-  const seen = steps * recipe.batch_size;
-  const expected = hoursFor(chosen, seen);
   const leastViews = Math.max(LEAST_VIEWS, LEAST_STEPS * recipe.batch_size);
   const needed = hoursFor(chosen, leastViews);
-
-  const reasons = [
-    `${pictures.toLocaleString('en')} pictures to train on, ${side} pixels on the short side (median), ` +
-      `and a device that trains at about ${(flopsPerSecond / 1e9).toFixed(0)} GFLOP/s: ${chosen.name}.`,
-    `${round(epochs, 3)} passes over the pictures in ${hoursText(expected)}: each is seen ${Math.round(epochs)} times, ` +
-      `${seen.toLocaleString('en')} views in ${steps.toLocaleString('en')} steps of ${recipe.batch_size}.`,
-    `${recipe.out_dim} outputs of the head (the paper's 8192 are for a million pictures; small folders collapse with them).`,
-    `Teacher temperature from ${recipe.warmup_teacher_temp} to ${recipe.teacher_temp} over the first 30% of the run, ` +
-      `learning rate warmed up over the first 10%, teacher momentum from ${recipe.momentum_teacher}: what keeps small sets from collapsing.`,
-  ];
-  const choice: AutoChoice = { options: optionsFor(input, chosen, epochs), recipe, reasons, hours: expected };
-  return seen < leastViews && epochsAsked === undefined && needed > (input.hours ?? Infinity)
-    ? { ...choice, tooShort: { hours: needed } }
-    : choice;
+  if (steps < 1) {
+    throw new UserError(`That is no time to train in: not one step fits. Give it ${hoursText(needed)} (--hours ${round(needed, 2)}).`);
+  }
+  const seen = steps * recipe.batch_size;
+  const expected = hoursFor(chosen, seen);
+  const choice: AutoChoice = {
+    options: optionsFor(input, chosen, epochs),
+    recipe,
+    reasons: describe(input, recipe, seen, steps, expected),
+    hours: expected,
+  };
+  return seen < leastViews ? { ...choice, tooShort: { hours: needed } } : choice;
 }

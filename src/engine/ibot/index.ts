@@ -23,6 +23,7 @@ export {
   type Recipe,
 } from './recipe';
 export { chooseAuto, type AutoChoice, type AutoInput } from './auto';
+export { fitMemory, memoryOf } from './fit-memory';
 export { flopsPerPicture } from './step-cost';
 export { measureRate } from './measure-rate';
 export { presets, type Preset } from './presets';

@@ -169,7 +169,7 @@ export const recipeOptions = {
 
   epochs: number('training', 100, 'Passes over the pictures; may be a fraction.', positive),
   batch_size: integer('training', 128, 'Pictures per step of the optimiser.', { minimum: 1, maximum: 1_048_576 }),
-  accumulate: integer('training', 1, 'Parts in which a batch is computed, to need less memory; the result is the same.', {
+  accumulate: integer('training', 1, 'Parts in which a batch is computed, to need less memory; without KoLeo the result is the same.', {
     minimum: 1,
   }),
   lr: number('training', 0.0005, 'Highest learning rate, for a batch of 256; it is scaled with the batch.', positive),
@@ -243,7 +243,7 @@ export const recipeOptions = {
     { minimum: 0, maximum: 256 },
   ),
   checkpoint_minutes: number('run', 10, 'Minutes between checkpoints; 0 for none by time.', { minimum: 0 }),
-  checkpoint_every: integer('run', 1, 'Epochs between checkpoints; 0 for none by epoch.', { minimum: 0 }),
+  checkpoint_every: integer('run', 0, 'Epochs between checkpoints beside those by time; 0 for none.', { minimum: 0 }),
   keep_checkpoints: integer('run', 2, 'How many of the latest checkpoints are kept.', { minimum: 1 }),
   keep_every: integer('run', 40, 'Every so many epochs the checkpoint is kept for good; 0 for none.', { minimum: 0 }),
 
