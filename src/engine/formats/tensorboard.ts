@@ -70,8 +70,11 @@ function encodeEvent(event: LoggedEvent): Uint8Array {
 }
 
 export interface EventFile {
-  /** Scalars of one step, kept in memory until `flush`. `wallTime` in seconds since 1970. */
+  /** Scalars of one step, kept in memory until `write`. `wallTime` in seconds since 1970. */
   add(step: number, scalars: Record<string, number>, wallTime?: number): void;
+  /** Hands everything to the system: it outlives this process. */
+  write(): Promise<void>;
+  /** Writes, and makes it durable. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }
@@ -94,22 +97,32 @@ export async function openEventFile(path: string): Promise<EventFile> {
     throw fileError(error, path);
   }
   let last: Promise<void> = Promise.resolve();
-  const flush = (): Promise<void> => {
-    const bytes = Buffer.concat(pending.splice(0));
-    const next = last.then(() => handle.appendFile(bytes)).catch((error: unknown) => {
+  const enqueue = (work: () => Promise<void>): Promise<void> => {
+    const next = last.then(work).catch((error: unknown) => {
       throw fileError(error, path);
     });
     last = next.catch(() => undefined);
     return next;
   };
+  const write = (): Promise<void> => {
+    const bytes = Buffer.concat(pending.splice(0));
+    return enqueue(() => handle.appendFile(bytes));
+  };
   return {
     add(step, scalars, wallTime = now()) {
       pending.push(frame(encodeEvent({ wallTime, step, scalars })));
     },
-    flush,
+    write,
+    async flush() {
+      await write();
+      await enqueue(() => handle.sync());
+    },
     async close() {
-      await flush();
-      await handle.close();
+      try {
+        await write();
+      } finally {
+        await handle.close();
+      }
     },
   };
 }

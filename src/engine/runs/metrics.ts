@@ -9,6 +9,7 @@ import {
   type JsonLinesWriter,
 } from '../formats';
 import type { NetworkScores } from '../evaluate';
+import { closingAll } from './closing-all';
 import type { Baselines, EpochEvent, StepEvent } from './events';
 
 export interface MetricFiles {
@@ -22,7 +23,12 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** TensorBoard's records are handed to the system at least so often, and at the end of an epoch. */
+const MOST_UNWRITTEN = 100;
+
 export class MetricsLog {
+  private unwritten = 0;
+
   private constructor(
     private readonly lines: JsonLinesWriter,
     private readonly events: EventFile,
@@ -37,11 +43,13 @@ export class MetricsLog {
 
   async step(event: StepEvent): Promise<void> {
     this.events.add(event.step, stepScalars(event));
+    if (++this.unwritten >= MOST_UNWRITTEN) await this.writeEvents();
     await this.lines.append({ ...event, time: Date.now() / 1000 });
   }
 
   async epoch(event: EpochEvent): Promise<void> {
     this.events.add(event.step, epochScalars(event));
+    await this.writeEvents();
     await this.lines.append({ ...event, time: Date.now() / 1000 });
   }
 
@@ -49,18 +57,25 @@ export class MetricsLog {
     const { untrained, pixels } = baselines;
     const raw = { 'knn/pixels-k20': pixels?.k20, 'knn/pixels-k10': pixels?.k10 };
     this.events.add(0, present({ ...networkScalars('untrained', untrained), ...raw }));
+    await this.writeEvents();
     await this.lines.append({ event: 'baselines', step: 0, ...baselines, time: Date.now() / 1000 });
   }
 
   /** Makes both files durable as far as they are. */
   async flush(): Promise<void> {
+    this.unwritten = 0;
     await this.events.flush();
     await this.lines.flush();
   }
 
-  async close(): Promise<void> {
-    await this.events.close();
-    await this.lines.close();
+  close(): Promise<void> {
+    return closingAll([this.lines, this.events], () => Promise.resolve());
+  }
+
+  /** Not durable yet, but there for TensorBoard, and after this process is gone. */
+  private writeEvents(): Promise<void> {
+    this.unwritten = 0;
+    return this.events.write();
   }
 }
 
