@@ -4,7 +4,7 @@
  */
 import type { Gpu } from '../gpu';
 import type { Network } from '../ibot';
-import { ParameterSet } from '../nn';
+import { ParameterSet, vitParameters } from '../nn';
 
 /** Side of the pictures for raw-pixel k-NN. */
 export const PIXEL_BASELINE_SIZE = 24;
@@ -27,16 +27,12 @@ export function centredPixels(
   return { train: centred(train), test: centred(test), dimension };
 }
 
-/** The teacher's backbone as a run with this seed starts, in memory of its own on the device; destroy its `values`. */
+/** The backbone as a run with this seed starts, in memory of its own on the device; destroy its `values`. */
 export function untrainedBackbone(gpu: Gpu, network: Network, seed: number): ParameterSet {
-  const backbone = network.teacher.entries.filter(({ name }) => name.startsWith('backbone.'));
-  // Entries lie in the reverse order of the specification.
-  const set = new ParameterSet([...backbone].reverse(), 'untrained');
-  const start = network.teacherFromStudent(network.student.initialise(seed));
-  const named = new Map([...network.teacher.named(start)].map(({ name, values }) => [name, values]));
-  const flat = set.flatten((name) => named.get(name));
+  // Values are drawn by place, and the backbone comes first: without the head they are the same.
+  const set = new ParameterSet(vitParameters(network.config.backbone, 'backbone.'), 'untrained');
+  const flat = set.initialise(seed);
   set.values.buffer = gpu.createBuffer(set.values.bytes, set.values.label);
   gpu.device.queue.writeBuffer(set.values.buffer, 0, flat.buffer, flat.byteOffset, flat.byteLength);
   return set;
 }
-

@@ -7,5 +7,5 @@ export { weightedKnn, nearestRows, type KnnInput, type KnnResult } from './knn';
 export { clusterScores, matchedAccuracy, type ClusterScores } from './clustering';
 export { effectiveRank } from './rank';
 export { viewRetrieval } from './retrieval';
-export { centredPixels, PIXEL_BASELINE_SIZE, untrainedBackbone } from './baselines';
+export { centredPixels, untrainedBackbone } from './baselines';
 export { EpochEvaluator, type EpochEvaluatorOptions, type KnnScores, type NetworkScores } from './epoch-evaluation';

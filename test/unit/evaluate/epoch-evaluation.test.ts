@@ -2,7 +2,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { makeManifest, splitIndices, type Manifest, type PackedPicture } from '../../../src/engine/data';
-import { centredPixels, EpochEvaluator, untrainedBackbone } from '../../../src/engine/evaluate';
+import { centredPixels, EpochEvaluator, untrainedBackbone, type EpochEvaluatorOptions } from '../../../src/engine/evaluate';
 import { drawView } from '../../../src/engine/evaluate/views';
 import { cropOptionsOf, Network, networkConfigOf, resolveRecipe } from '../../../src/engine/ibot';
 import { Random } from '../../../src/engine/random';
@@ -35,9 +35,10 @@ beforeAll(async () => {
   ({ manifest } = await makeManifest(root, { seed: 0, heldOut: 0.25 }));
 });
 
-async function evaluator(pictures = manifest): Promise<EpochEvaluator> {
+async function evaluator(pictures = manifest, options: Partial<EpochEvaluatorOptions> = {}): Promise<EpochEvaluator> {
   const { backbone: model } = networkConfigOf(recipe);
-  return new EpochEvaluator({ gpu: await testGpu(), manifest: pictures, model, crops, seed: 0, table: new Map(), workers: 0 });
+  const common = { gpu: await testGpu(), crops, seed: 0, table: new Map(), workers: 0 };
+  return new EpochEvaluator({ ...common, manifest: pictures, model, ...options });
 }
 
 describe('measuring on held-out pictures', () => {
@@ -62,6 +63,22 @@ describe('measuring on held-out pictures', () => {
     await measuring.close();
     untrained.values.destroy();
     network.destroy();
+  });
+
+  test('of large sets, takes a part, and says so', async () => {
+    const gpu = await testGpu();
+    const untrained = untrainedBackbone(gpu, new Network(networkConfigOf(recipe)), 0);
+    expect((await evaluator()).coverage).toBeUndefined();
+    const measuring = await evaluator(manifest, { most: { training: 12, heldOut: 6 } });
+    expect(measuring.coverage).toMatch(/on 6 of 10 held-out pictures, by 12 of 31 training pictures/);
+    let total = 0;
+    const scores = await measuring.measure(untrained, (_done, all) => (total = all));
+    expect(total).toBe(12 + 3 * 6);
+    expect(scores.knn).toMatchObject({ k10: expect.any(Number), k20: null });
+    // Both classes are in the part.
+    expect((await measuring.measurePixels())!.k10).toBe(100);
+    await measuring.close();
+    untrained.values.destroy();
   });
 
   test('raw pixels tell dark from light', async () => {
