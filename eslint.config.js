@@ -14,7 +14,7 @@ const mayImport = {
   ops: ['gpu', 'graph'],
   nn: ['gpu', 'graph', 'ops'],
   formats: [],
-  data: ['formats', 'gpu', 'graph', 'ops'],
+  data: ['formats'],
   ibot: ['gpu', 'graph', 'ops', 'nn', 'data', 'formats'],
   evaluate: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats'],
   reference: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate'],

@@ -23,8 +23,6 @@ export { scanFolder, type FoundPicture, type Scan } from './folder';
 export { csvLabels, folderLabels, type PictureLabel, type Split } from './labels';
 export {
   makeManifest,
-  manifestHash,
-  manifestText,
   picturePath,
   readManifest,
   splitIndices,

@@ -3,10 +3,11 @@
  * change a resumed run. JSON lines: a heading, then one picture per line.
  */
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
+import { writeFileAtomic } from '../formats';
 import { scanFolder } from './folder';
 import { csvLabels, folderLabels, type Split } from './labels';
 import { holdOut } from './order';
@@ -96,7 +97,7 @@ const line = z.object({
 });
 
 /** The manifest's file, as text. */
-export function manifestText({ root, classes, pictures }: Manifest): string {
+function manifestText({ root, classes, pictures }: Manifest): string {
   const head: z.infer<typeof heading> = { format: FORMAT, version: 1, root, classes: [...classes], count: pictures.length };
   const lines = pictures.map(({ path, size, modified, label, split }): z.infer<typeof line> => ({
     path,
@@ -108,33 +109,13 @@ export function manifestText({ root, classes, pictures }: Manifest): string {
   return [head, ...lines].map((item) => `${JSON.stringify(item)}\n`).join('');
 }
 
-/** SHA-256 of the manifest's file, in hexadecimal. */
-export function manifestHash(manifest: Manifest): string {
-  return createHash('sha256').update(manifestText(manifest)).digest('hex');
-}
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** Writes the manifest: complete or not at all. Gives its hash. */
+/** Writes the manifest: complete or not at all. Gives the SHA-256 of the file, in hexadecimal. */
 export async function writeManifest(file: string, manifest: Manifest): Promise<string> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    const handle = await open(temporary, 'w');
-    try {
-      await handle.writeFile(manifestText(manifest));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  if (process.platform !== 'win32') {
-    // The new name is safe only once the folder is: folders cannot be opened on Windows, where renaming is enough.
-    const folder = await open(dirname(file), 'r');
-    await folder.sync().finally(() => folder.close());
-  }
-  return manifestHash(manifest);
+  const text = manifestText(manifest);
+  await writeFileAtomic(file, text);
+  return hashOf(text);
 }
 
 /**
@@ -160,8 +141,7 @@ export async function readManifest(file: string): Promise<{ manifest: Manifest; 
     if (label === undefined) throw damaged(file, i + 2, `the class ${JSON.stringify(picture.label)} is not in the heading`);
     return { ...picture, label };
   });
-  const hash = createHash('sha256').update(text).digest('hex');
-  return { manifest: { root: head.root, classes: head.classes, pictures }, hash };
+  return { manifest: { root: head.root, classes: head.classes, pictures }, hash: hashOf(text) };
 }
 
 function damaged(file: string, line: number, what: string): UserError {

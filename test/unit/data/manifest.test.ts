@@ -6,8 +6,6 @@ import {
   epochOrder,
   holdOut,
   makeManifest,
-  manifestHash,
-  manifestText,
   readManifest,
   splitIndices,
   writeManifest,
@@ -95,15 +93,15 @@ describe('manifest', () => {
     expect(await readdir(folder)).toEqual(['manifest']);
     const text = await readFile(file, 'utf8');
     expect(hash).toBe(createHash('sha256').update(text).digest('hex'));
-    expect(hash).toBe(manifestHash(manifest));
     expect(JSON.parse(text.split('\n')[1]!)).toMatchObject({ path: 'even/new\nline "0".png', label: 'even' });
     expect(await readManifest(file)).toEqual({ manifest, hash });
   });
 
   it('says which line is damaged', async () => {
     const { manifest } = await makeManifest(root, { seed: 1 });
-    const lines = manifestText(manifest).trimEnd().split('\n');
     const file = join(await temporaryFolder(), 'manifest');
+    await writeManifest(file, manifest);
+    const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
     const reading = async (changed: string[]): Promise<unknown> => {
       await writeFile(file, changed.join('\n'));
       return readManifest(file);
