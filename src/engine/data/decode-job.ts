@@ -1,7 +1,7 @@
 /** What a decoding worker does. Jobs and results are plain values, so that they can travel between threads. */
 import { drawCrops, largestShrink, type CropOptions } from './crops';
 import { decodePicture, readPictureFile } from './decode';
-import { readForEvaluation, readThumbnail } from './evaluation-reader';
+import { readForEvaluation, readThumbnail, type ReadOptions } from './evaluation-reader';
 
 /** Pictures up to so many pixels are never shrunk, so that one decoding serves every epoch. */
 export const REUSABLE_PIXELS = 512 * 512;
@@ -45,9 +45,12 @@ export interface DecodeResults {
 }
 export type DecodeResult = DecodeResults[keyof DecodeResults];
 
-/** @throws PictureError */
-export async function runDecodeJob(job: DecodeJob): Promise<DecodeResult> {
-  const limit = job.pixelCap === undefined ? {} : { pixelCap: job.pixelCap };
+/**
+ * @param isAlone no other large picture is being decoded.
+ * @throws PictureError; LargePicture for one that has to wait until it is alone.
+ */
+export async function runDecodeJob(job: DecodeJob, isAlone: boolean): Promise<DecodeResult> {
+  const limit = { refuseLarge: !isAlone, ...(job.pixelCap === undefined ? {} : { pixelCap: job.pixelCap }) };
   switch (job.kind) {
     case 'evaluation':
       return new Uint8Array(await readForEvaluation(job.path, job.size, limit));
@@ -58,7 +61,7 @@ export async function runDecodeJob(job: DecodeJob): Promise<DecodeResult> {
   }
 }
 
-async function decodeForCrops(job: CropJob, limit: { pixelCap?: number }): Promise<PackedPicture> {
+async function decodeForCrops(job: CropJob, limit: ReadOptions): Promise<PackedPicture> {
   const { options, seed, epoch, pictureIndex } = job;
   const picture = await decodePicture(await readPictureFile(job.path, job.expectedSize), {
     ...limit,

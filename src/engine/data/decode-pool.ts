@@ -1,8 +1,12 @@
-/** Threads that decode pictures side by side. What comes out does not depend on how many there are. */
+/**
+ * Threads that decode pictures side by side. What comes out does not depend on how many there are. Pictures that take
+ * much memory are decoded one at a time, beside small ones.
+ */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { runDecodeJob, type DecodeJob, type DecodeResults } from './decode-job';
+import { LargePicture } from './decode';
+import { runDecodeJob, type DecodeJob, type DecodeResult, type DecodeResults } from './decode-job';
 import type { WorkerReply, WorkerRequest } from './decode-worker';
 import { PictureError } from './problems';
 
@@ -19,6 +23,8 @@ interface Task {
   readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
   attempts: number;
+  /** Found to be large. */
+  readonly isLarge: boolean;
 }
 
 interface Thread {
@@ -27,7 +33,7 @@ interface Thread {
   ready: boolean;
 }
 
-export function defaultWorkers(): number {
+function defaultWorkers(): number {
   return Math.min(8, Math.max(1, availableParallelism() - 1));
 }
 
@@ -36,6 +42,10 @@ export class DecodePool {
   private readonly entry: URL | undefined;
   private readonly threads = new Set<Thread>();
   private readonly waiting: Task[] = [];
+  /** Large pictures, which wait for each other. */
+  private readonly large: Task[] = [];
+  /** Without threads: settled when the last large picture is done. */
+  private lastLarge: Promise<unknown> = Promise.resolve();
   private nextId = 0;
   private closed = false;
 
@@ -47,9 +57,9 @@ export class DecodePool {
   /** @throws PictureError (as a rejection) when the picture cannot be read. */
   run<J extends DecodeJob>(job: J): Promise<DecodeResults[J['kind']]> {
     if (this.closed) return Promise.reject(new Error('The decoding pool is closed.'));
-    if (this.limit === 0) return runDecodeJob(job) as Promise<DecodeResults[J['kind']]>;
+    if (this.limit === 0) return this.runHere(job) as Promise<DecodeResults[J['kind']]>;
     return new Promise((resolve, reject) => {
-      this.waiting.push({ id: this.nextId++, job, resolve, reject, attempts: 0 });
+      this.waiting.push({ id: this.nextId++, job, resolve, reject, attempts: 0, isLarge: false });
       this.assign();
     });
   }
@@ -57,22 +67,40 @@ export class DecodePool {
   /** Stops the threads. Jobs under way are rejected. */
   async close(): Promise<void> {
     this.closed = true;
-    const abandoned = [...this.waiting.splice(0), ...[...this.threads].flatMap(({ task }) => task ?? [])];
+    const underWay = [...this.threads].flatMap(({ task }) => task ?? []);
+    const abandoned = [...this.waiting.splice(0), ...this.large.splice(0), ...underWay];
     for (const thread of this.threads) thread.task = undefined;
     await Promise.all([...this.threads].map(({ worker }) => worker.terminate()));
     for (const { reject } of abandoned) reject(new Error('The decoding pool was closed.'));
   }
 
+  private async runHere(job: DecodeJob): Promise<DecodeResult> {
+    try {
+      return await runDecodeJob(job, false);
+    } catch (error) {
+      if (!(error instanceof LargePicture)) throw error;
+      const result = this.lastLarge.then(() => runDecodeJob(job, true));
+      this.lastLarge = result.catch(() => undefined);
+      return result;
+    }
+  }
+
+  /** Where the next job comes from; undefined when none may start. */
+  private get queue(): Task[] | undefined {
+    const isFree = ![...this.threads].some(({ task }) => task?.isLarge);
+    return [...(isFree ? [this.large] : []), this.waiting].find(({ length }) => length > 0);
+  }
+
   private assign(): void {
-    while (this.waiting.length > 0 && !this.closed) {
+    for (let queue = this.queue; queue && !this.closed; queue = this.queue) {
       const thread = [...this.threads].find(({ task }) => !task) ?? (this.threads.size < this.limit ? this.start() : undefined);
       if (!thread) return;
-      const task = this.waiting.shift()!;
+      const task = queue.shift()!;
       task.attempts++;
       thread.task = task;
       // An idle thread must not keep the program alive, a busy one must.
       thread.worker.ref();
-      const request: WorkerRequest = { id: task.id, job: task.job };
+      const request: WorkerRequest = { id: task.id, job: task.job, isAlone: task.isLarge };
       thread.worker.postMessage(request);
     }
   }
@@ -96,7 +124,8 @@ export class DecodePool {
     if (task?.id !== reply.id) return;
     thread.task = undefined;
     thread.worker.unref();
-    if (reply.kind === 'done') task.resolve(reply.result as never);
+    if (reply.kind === 'large') this.large.push({ ...task, attempts: 0, isLarge: true });
+    else if (reply.kind === 'done') task.resolve(reply.result as never);
     else task.reject(reply.kind === 'failed' ? new PictureError(reply.reason) : new Error(reply.stack));
     this.assign();
   }
@@ -107,7 +136,7 @@ export class DecodePool {
     const { task } = thread;
     if (!task || this.closed) return;
     if (!thread.ready) task.reject(cause ?? new Error('The decoding thread did not start.'));
-    else if (task.attempts < 2) this.waiting.unshift(task);
+    else if (task.attempts < 2) (task.isLarge ? this.large : this.waiting).unshift(task);
     else task.reject(new PictureError('the decoder stopped while reading it'));
     this.assign();
   }

@@ -12,7 +12,9 @@ import { fileReason, PictureError } from './problems';
 import type { Raster } from './resample';
 
 /** Pixels of the largest picture that is decoded unless the caller says otherwise. */
-export const DEFAULT_PIXEL_CAP = 100_000_000;
+const DEFAULT_PIXEL_CAP = 100_000_000;
+/** Above this, decoding takes hundreds of megabytes in the formats that need the whole picture at once. */
+const LARGE_PIXELS = 16_000_000;
 /** Larger files are not pictures of at most `DEFAULT_PIXEL_CAP` pixels in any format that is read here. */
 const LARGEST_FILE = 1 << 30;
 /** Nothing honest takes this long. */
@@ -29,7 +31,12 @@ export interface DecodeOptions {
   readonly shrink?: (width: number, height: number) => number;
   /** The result has at most so many pixels, at the price of sharpness. */
   readonly maxPixels?: number;
+  /** Throws `LargePicture` in place of decoding one. */
+  readonly refuseLarge?: boolean;
 }
+
+/** The picture may take much memory to decode: to be decoded while no other such picture is. */
+export class LargePicture extends Error {}
 
 export interface DecodedPicture extends Raster {
   readonly channels: 3;
@@ -68,8 +75,9 @@ export async function readPictureFile(path: string, expectedSize?: number): Prom
  */
 export async function decodePicture(bytes: Buffer, options: DecodeOptions = {}): Promise<DecodedPicture> {
   const pixelCap = options.pixelCap ?? DEFAULT_PIXEL_CAP;
-  const checkSize = (width: number, height: number): void => {
+  const checkSize = (width: number, height: number, isStreamed = false): void => {
     if (width * height > pixelCap) throw new PictureError(`larger than the limit of ${pixelCap} pixels (${width} × ${height})`);
+    if (options.refuseLarge && !isStreamed && width * height > LARGE_PIXELS) throw new LargePicture();
   };
   switch (pictureKind(bytes)) {
     case 'bmp':
@@ -80,7 +88,7 @@ export async function decodePicture(bytes: Buffer, options: DecodeOptions = {}):
       try {
         return await decodeWithSharp(bytes, options, checkSize);
       } catch (error) {
-        throw error instanceof PictureError ? error : new PictureError(sharpReason(error));
+        throw error instanceof PictureError || error instanceof LargePicture ? error : new PictureError(sharpReason(error));
       }
     case 'heic':
       throw new PictureError('HEIC is not supported: convert it to JPEG or AVIF');
@@ -92,13 +100,14 @@ export async function decodePicture(bytes: Buffer, options: DecodeOptions = {}):
 async function decodeWithSharp(
   bytes: Buffer,
   options: DecodeOptions,
-  checkSize: (width: number, height: number) => void,
+  checkSize: (width: number, height: number, isStreamed: boolean) => void,
 ): Promise<DecodedPicture> {
   // The header's size is checked here, against our own limit, before anything is decoded.
   const input: SharpOptions = { failOn: 'error', limitInputPixels: false, sequentialRead: true, pages: 1 };
   const header = await sharp(bytes, input).metadata();
   const { width: fullWidth, height: fullHeight } = header.autoOrient;
-  checkSize(fullWidth, fullHeight);
+  // What cameras write is decoded line by line and takes little memory.
+  checkSize(fullWidth, fullHeight, header.format === 'jpeg' && !header.isProgressive);
   const target = targetSize(fullWidth, fullHeight, options);
   const isSmaller = target.width < fullWidth || target.height < fullHeight;
   const upright = sharp(bytes, { ...input, ignoreIcc: header.space !== 'cmyk' })

@@ -6,7 +6,7 @@ import { decodePicture, readPictureFile, type DecodeOptions } from './decode';
 import { resample, type Raster } from './resample';
 import { roundHalfEven } from './rounding';
 
-export type ReadOptions = Pick<DecodeOptions, 'pixelCap'>;
+export type ReadOptions = Pick<DecodeOptions, 'pixelCap' | 'refuseLarge'>;
 
 /** The original's 256 for 224, for any size. */
 export function evaluationShortSide(size: number): number {

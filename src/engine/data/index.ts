@@ -15,9 +15,9 @@ export {
   type Jitter,
   type PlacedPicture,
 } from './crops';
-export { DEFAULT_PIXEL_CAP, decodePicture, readPictureFile, type DecodedPicture, type DecodeOptions } from './decode';
+export { decodePicture, readPictureFile, type DecodedPicture, type DecodeOptions } from './decode';
 export type { CropJob, DecodeJob, DecodeResults, PackedPicture, SquareJob } from './decode-job';
-export { DecodePool, defaultWorkers, type DecodePoolOptions } from './decode-pool';
+export { DecodePool, type DecodePoolOptions } from './decode-pool';
 export { evaluationShortSide, readForEvaluation, readThumbnail, resizeAndCrop, type ReadOptions } from './evaluation-reader';
 export { scanFolder, type FoundPicture, type Scan } from './folder';
 export { csvLabels, folderLabels, type PictureLabel, type Split } from './labels';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DecodePool, PictureError, type DecodePoolOptions } from '../../../src/engine/data';
 import { decodeWorkerEntry } from '../../support/decode-worker';
@@ -71,6 +72,42 @@ describe('DecodePool', () => {
       'Error: Error: wrong',
       '6',
     ]);
+  });
+
+  it('decodes large pictures one at a time, beside small ones', async () => {
+    const source = `
+      import { parentPort } from 'node:worker_threads';
+      parentPort.on('message', ({ id, job, isAlone }) => {
+        if (job.path === 'large' && !isAlone) return parentPort.postMessage({ kind: 'large', id });
+        const start = Date.now();
+        const end = () => parentPort.postMessage({ kind: 'done', id, result: new Float64Array([start, Date.now()]) });
+        setTimeout(end, 40);
+      });
+      parentPort.postMessage({ kind: 'ready' });`;
+    const workerEntry = pathToFileURL(await put(await temporaryFolder(), 'worker.mjs', source));
+    open({ workers: 3, workerEntry });
+    const run = async (path: string): Promise<[number, number]> =>
+      [...(await pool!.run(thumbnail(path)))] as [number, number];
+    const [large, small] = await Promise.all([
+      Promise.all(['large', 'large', 'large', 'large'].map(run)),
+      Promise.all(Array.from({ length: 8 }, () => run('small'))),
+    ]);
+    large.sort(([a], [b]) => a - b);
+    for (let i = 1; i < large.length; i++) expect(large[i]![0]).toBeGreaterThanOrEqual(large[i - 1]![1]);
+    const overlap = small.some(([start, end]) => large.some(([from, to]) => start < to && from < end));
+    expect(overlap).toBe(true);
+  });
+
+  it.each([0, 2])('decodes large pictures in turn (%i threads)', async (workers) => {
+    const root = await temporaryFolder();
+    const image = sharp({ create: { width: 4100, height: 4000, channels: 3, background: '#123456' } });
+    const file = await put(root, 'large.png', await image.png({ compressionLevel: 1 }).toBuffer());
+    open({ workers, workerEntry: await decodeWorkerEntry() });
+    const jobs = [file, join(root, 'none.png'), file].map((path) => pool!.run(thumbnail(path)));
+    const [first, none, last] = await Promise.allSettled(jobs);
+    expect(first).toMatchObject({ status: 'fulfilled', value: Uint8Array.of(0x12, 0x34, 0x56) });
+    expect(none).toMatchObject({ status: 'rejected', reason: { reason: 'gone' } });
+    expect(last).toEqual(first);
   });
 
   it('passes on why a thread cannot start', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { decodePicture, readPictureFile, type DecodeOptions } from '../../../src/engine/data';
+import { LargePicture } from '../../../src/engine/data/decode';
 import { gradientPixels, lyingPng, picture, put, temporaryFolder } from './pictures';
 
 const reason = (bytes: Buffer, options: DecodeOptions = {}): Promise<string> =>
@@ -230,6 +231,24 @@ describe('decodePicture', () => {
     const { width, height, data } = await decodePicture(jpeg, { shrink: () => 8 });
     expect([width, height]).toEqual([1025, 775]);
     expect(worst(data.subarray(0, 3), Uint8Array.of(0x33, 0x66, 0x99))).toBeLessThan(3);
+  });
+
+  it('refuses pictures that take much memory when it is told to', async () => {
+    const flat = sharp({ create: { width: 4100, height: 4000, channels: 3, background: '#777' } });
+    const options = { refuseLarge: true, maxPixels: 64 };
+    await expect(decodePicture(await lyingPng(4100, 4000), options)).rejects.toThrow(LargePicture);
+    await expect(decodePicture(await flat.clone().jpeg({ progressive: true }).toBuffer(), options)).rejects.toThrow(LargePicture);
+    expect(await decodePicture(await flat.clone().jpeg().toBuffer(), options)).toMatchObject({ fullWidth: 4100, width: 8 });
+    const bmp = Buffer.alloc(54);
+    bmp.write('BM');
+    bmp.writeUInt32LE(54, 10);
+    bmp.writeUInt32LE(40, 14);
+    bmp.writeInt32LE(4100, 18);
+    bmp.writeInt32LE(4000, 22);
+    bmp.writeUInt16LE(1, 26);
+    bmp.writeUInt16LE(24, 28);
+    await expect(decodePicture(bmp, options)).rejects.toThrow(LargePicture);
+    expect(await reason(await lyingPng(4000, 4000), options)).toMatch(/truncated/);
   });
 });
 
