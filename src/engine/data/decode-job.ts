@@ -3,8 +3,11 @@ import { drawCrops, largestShrink, type CropOptions } from './crops';
 import { decodePicture, readPictureFile } from './decode';
 import { readForEvaluation, readThumbnail, type ReadOptions } from './evaluation-reader';
 
-/** Pictures up to so many pixels are never shrunk, so that one decoding serves every epoch. */
-export const REUSABLE_PIXELS = 512 * 512;
+/** Pixels of a training picture at most: a crop of a quarter of it still has 256². */
+export const PICTURE_PIXELS = 512 * 512;
+
+/** Pictures up to so many pixels are not shrunk for their crops, so that one decoding serves every epoch. */
+export const reusablePixels = (maxPixels: number): number => Math.min(PICTURE_PIXELS, maxPixels);
 
 /** A picture for training, shrunk as far as its crops allow. */
 export interface CropJob {
@@ -63,11 +66,12 @@ export async function runDecodeJob(job: DecodeJob, isAlone: boolean): Promise<De
 
 async function decodeForCrops(job: CropJob, limit: ReadOptions): Promise<PackedPicture> {
   const { options, seed, epoch, pictureIndex } = job;
+  const reusable = reusablePixels(job.maxPixels);
   const picture = await decodePicture(await readPictureFile(job.path, job.expectedSize), {
     ...limit,
     maxPixels: job.maxPixels,
     shrink: (width, height) =>
-      width * height <= REUSABLE_PIXELS ? 1 : largestShrink(drawCrops(options, seed, epoch, pictureIndex, width, height)),
+      width * height <= reusable ? 1 : largestShrink(drawCrops(options, seed, epoch, pictureIndex, width, height)),
   });
   const { width, height, fullWidth, fullHeight, data } = picture;
   const words = new Uint32Array(width * height);

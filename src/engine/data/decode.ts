@@ -146,7 +146,7 @@ function targetSize(width: number, height: number, options: DecodeOptions): { wi
 }
 
 /** The largest size of the same shape (about: at least 1 × 1) with at most `maxPixels` pixels. */
-export function fitPixels(width: number, height: number, maxPixels: number): { width: number; height: number } {
+function fitPixels(width: number, height: number, maxPixels: number): { width: number; height: number } {
   if (width * height <= maxPixels) return { width, height };
   const ratio = Math.sqrt(maxPixels / (width * height));
   const across = Math.max(1, Math.floor(width * ratio));

@@ -1,10 +1,9 @@
-/** A run's training pictures, decoded: what failed is remembered and counted, what is small is kept in memory. */
-import { UserError } from '../errors';
+/** A run's training pictures, decoded: what failed is remembered, what is small is kept in memory. */
 import type { CropOptions } from './crops';
-import { REUSABLE_PIXELS, type PackedPicture } from './decode-job';
+import { reusablePixels, type PackedPicture } from './decode-job';
 import type { DecodePool } from './decode-pool';
 import { picturePath, type Manifest } from './manifest';
-import { PictureError, ProblemList } from './problems';
+import { PictureError, type Problem } from './problems';
 
 export interface PictureSourceOptions {
   readonly manifest: Manifest;
@@ -14,17 +13,12 @@ export interface PictureSourceOptions {
   readonly cacheBytes: number;
   /** No decoded picture is larger, in pixels. */
   readonly maxPixels: number;
-  readonly allowBad: boolean;
+  /** Taken as unreadable without a look: places in the manifest. */
+  readonly knownBad: ReadonlySet<number>;
 }
 
-/** Below so many pictures tried, failures say little about the folder. */
-const FEWEST_TRIED = 20;
-const MOST_FAILING = 0.1;
-
 export class PictureSource {
-  readonly problems = new ProblemList();
-  private readonly tried = new Set<number>();
-  private readonly failed = new Set<number>();
+  private readonly failed = new Map<number, Problem>();
   private readonly kept = new Map<number, PackedPicture>();
   private room: number;
 
@@ -39,10 +33,9 @@ export class PictureSource {
   async picture(index: number, epoch: number): Promise<PackedPicture | undefined> {
     const kept = this.kept.get(index);
     if (kept) return kept;
-    if (this.failed.has(index)) return undefined;
-    const { manifest, crops, seed, pixelCap, maxPixels } = this.options;
+    const { manifest, crops, seed, pixelCap, maxPixels, knownBad } = this.options;
+    if (knownBad.has(index) || this.failed.has(index)) return undefined;
     const entry = manifest.pictures[index]!;
-    this.tried.add(index);
     try {
       const picture = await this.pool.run({
         kind: 'crops',
@@ -59,30 +52,21 @@ export class PictureSource {
       return picture;
     } catch (error) {
       if (!(error instanceof PictureError)) throw error;
-      this.failed.add(index);
-      this.problems.add(entry.path, error.reason);
+      this.failed.set(index, { path: entry.path, reason: error.reason });
       return undefined;
     }
   }
 
-  /**
-   * @param count training pictures in all: small sets are judged once all of theirs were tried.
-   * @throws UserError when too many of the pictures tried so far cannot be read.
-   */
-  checkFailures(count: number): void {
-    const { tried, failed, options } = this;
-    if (options.allowBad || tried.size < Math.min(FEWEST_TRIED, count) || failed.size <= tried.size * MOST_FAILING) return;
-    const first = this.problems.list()[0]!;
-    const share = `${failed.size} of the ${tried.size} pictures tried so far cannot be read`;
-    const example = `for example ${JSON.stringify(first.path)}: ${first.reason}`;
-    throw new UserError(`${share} (${example}); mend or remove them, or allow them with --allow-bad.`);
+  /** Why a picture that was tried could not be read; undefined where it could. */
+  problem(index: number): Problem | undefined {
+    return this.failed.get(index);
   }
 
-  /** Only pictures that are never shrunk are kept: they are the same in every epoch. Kept until the end: evicting
-   *  would gain nothing, since every picture is used once an epoch. */
+  /** Only pictures so small that no epoch shrinks them are kept: they are the same in every epoch. Kept until the end:
+   *  evicting would gain nothing, since every picture is used once an epoch. */
   private keep(index: number, picture: PackedPicture): void {
-    const { width, height, fullWidth, fullHeight, words } = picture;
-    if (fullWidth * fullHeight > REUSABLE_PIXELS || width !== fullWidth || height !== fullHeight) return;
+    const { fullWidth, fullHeight, words } = picture;
+    if (fullWidth * fullHeight > reusablePixels(this.options.maxPixels)) return;
     if (words.byteLength > this.room || this.kept.has(index)) return;
     this.room -= words.byteLength;
     this.kept.set(index, picture);

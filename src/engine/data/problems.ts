@@ -12,23 +12,6 @@ export class PictureError extends Error {
   }
 }
 
-/** The problems of a run, each path once, in order of discovery. */
-export class ProblemList {
-  private readonly reasons = new Map<string, string>();
-
-  add(path: string, reason: string): void {
-    if (!this.reasons.has(path)) this.reasons.set(path, reason);
-  }
-
-  get count(): number {
-    return this.reasons.size;
-  }
-
-  list(): Problem[] {
-    return [...this.reasons].map(([path, reason]) => ({ path, reason }));
-  }
-}
-
 /** JSON lines, one problem each: names may hold newlines and quotes, and other programs read this file. */
 export function problemsText(problems: readonly Problem[]): string {
   return problems.map(({ path, reason }) => `${JSON.stringify({ path, reason })}\n`).join('');

@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   BatchLoader,
   CROP_WORDS,
+  DecodePool,
   drawCrops,
   epochOrder,
   makeManifest,
+  PictureError,
   splitIndices,
+  standIns,
   type Batch,
   type BatchLoaderOptions,
+  type CropJob,
   type CropOptions,
   type Manifest,
 } from '../../../src/engine/data';
@@ -47,13 +51,21 @@ beforeAll(async () => {
 let loader: BatchLoader | undefined;
 const open = (options: Partial<BatchLoaderOptions> = {}): BatchLoader =>
   (loader = new BatchLoader({ manifest, crops, seed: 7, batchSize: 4, workers: 0, ...options }));
-afterEach(() => loader?.close());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await loader?.close();
+});
 
-const digest = ({ pixels, globalCrops, localCrops, labels, indices, replaced }: Batch): string => {
+const digest = ({ pixels, globalCrops, localCrops, labels, indices }: Batch): string => {
   const hash = createHash('sha256');
   for (const part of [pixels, globalCrops, localCrops, labels, indices]) hash.update(part).update('|');
-  return `${hash.digest('hex')} ${replaced}`;
+  return hash.digest('hex');
 };
+
+const sizeAt = (batch: Batch, slot: number): [number, number] => [
+  batch.globalCrops[slot * CROP_WORDS + 1]!,
+  batch.globalCrops[slot * CROP_WORDS + 2]!,
+];
 
 describe('BatchLoader', () => {
   it('holds the pictures of the epoch’s order with their labels, pixels and crops, crop-major', async () => {
@@ -64,7 +76,6 @@ describe('BatchLoader', () => {
     const batch = await open({ batchSize: 4 }).batch(2, step);
     expect([...batch.indices]).toEqual([...order.subarray(step * 4, step * 4 + 4)]);
     expect([...batch.labels]).toEqual([...batch.indices].map((index) => manifest.pictures[index]!.label));
-    expect(batch.replaced).toBe(0);
     expect(batch.globalCrops).toHaveLength(4 * 2 * CROP_WORDS);
     expect(batch.localCrops).toHaveLength(4 * 3 * CROP_WORDS);
     const floats = new Float32Array(batch.localCrops.buffer);
@@ -126,25 +137,67 @@ describe('BatchLoader', () => {
     expect(digest(await open({ seed: 8 }).batch(1, 1))).not.toBe(digests[0]![4]);
   });
 
-  it('keeps the pixels of a batch within its limit by making the largest smaller', async () => {
-    const size = async (maxPixelsPerBatch?: number): Promise<Batch> => {
-      await loader?.close();
-      return open({ batchSize: 13, ...(maxPixelsPerBatch ? { maxPixelsPerBatch } : {}) }).batch(0, 0);
-    };
-    const whole = await size();
-    const limited = await size(25_000);
-    expect(limited.pixels.length).toBeLessThanOrEqual(25_000);
-    expect(limited.pixels.length).toBeGreaterThan(22_000);
-    expect(whole.pixels.length).toBeGreaterThan(25_000);
+  it('gives each picture the same share of a batch’s pixels', async () => {
+    const whole = await open({ batchSize: 13 }).batch(0, 0);
+    await loader!.close();
+    const limited = await open({ batchSize: 13, maxPixelsPerBatch: 25_000 }).batch(0, 0);
+    const share = Math.floor(25_000 / 13);
+    const sizes = Array.from(limited.indices, (_, slot) => sizeAt(limited, slot));
+    for (const [width, height] of sizes) {
+      expect(width * height).toBeLessThanOrEqual(share);
+      expect(width * height).toBeGreaterThan(share * 0.9);
+    }
+    expect(limited.pixels).toHaveLength(sizes.reduce((sum, [width, height]) => sum + width * height, 0));
     // The box keeps its place in the picture, and no pixel has a fourth byte.
     const relative = (batch: Batch): number => new Float32Array(batch.globalCrops.buffer)[3]! / batch.globalCrops[1]!;
     expect(relative(limited)).toBeCloseTo(relative(whole), 5);
     expect(limited.pixels.every((word) => word < 1 << 24)).toBe(true);
   });
 
+  it('gives a picture the same pixels and crops in batches of any size', async () => {
+    // So large that even the whole picture's crops need more than a picture may have.
+    const large = { ...crops, global_crops_size: 512, global_crops_scale: [0.8, 1], local_crops_scale: [0.5, 0.6] } as const;
+    const seen: Map<number, string>[] = [];
+    for (const batchSize of [1, 3, 13]) {
+      open({ batchSize, crops: large, maxPixelsPerBatch: Math.min(1 << 25, batchSize << 18) });
+      const pictures = new Map<number, string>();
+      for (let step = 0; step < loader!.batchesPerEpoch; step++) {
+        const batch = await loader!.batch(3, step);
+        batch.indices.forEach((index, slot) => {
+          const [width, height] = sizeAt(batch, slot);
+          const offset = batch.globalCrops[slot * CROP_WORDS]!;
+          expect(width * height).toBeLessThanOrEqual(512 * 512);
+          const record = batch.globalCrops.subarray(slot * CROP_WORDS + 1, (slot + 1) * CROP_WORDS);
+          const hash = createHash('sha256').update(batch.pixels.subarray(offset, offset + width * height)).update(record);
+          pictures.set(index, `${width} × ${height} ${hash.digest('hex')}`);
+        });
+      }
+      seen.push(pictures);
+      await loader!.close();
+    }
+    const [ones, threes, whole] = seen as [Map<number, string>, Map<number, string>, Map<number, string>];
+    expect(whole.size).toBe(13);
+    expect(ones).toEqual(new Map([...ones.keys()].map((index) => [index, whole.get(index)!])));
+    expect(threes).toEqual(new Map([...threes.keys()].map((index) => [index, whole.get(index)!])));
+    const index = manifest.pictures.findIndex(({ path }) => path === 'odd/large.jpg');
+    expect(whole.get(index)).toMatch(/^580 × 451 /);
+  });
+
+  it('goes on with the next epoch after the last batch that is taken', async () => {
+    const run = vi.spyOn(DecodePool.prototype, 'run');
+    open({ batchSize: 3, batchesPerEpoch: 2, prefetch: 1, cacheBytes: 0 });
+    const asked = (): string[] => run.mock.calls.map(([job]) => `${(job as CropJob).epoch}: ${(job as CropJob).pictureIndex}`);
+    const expected = (epoch: number, from: number, to: number): string[] =>
+      [...epochOrder(7, epoch, 13).subarray(from, to)].map((index) => `${epoch}: ${index}`);
+    await loader!.batch(0, 1);
+    expect(asked()).toEqual([...expected(0, 3, 6), ...expected(1, 0, 3)]);
+    await expect(loader!.batch(0, 2)).rejects.toThrow(/no step 2 in an epoch of 2/);
+    expect(() => open({ batchSize: 3, batchesPerEpoch: 5 })).toThrow(RangeError);
+  });
+
   it('refuses batches larger than the set, and steps that do not exist', async () => {
     expect(() => open({ batchSize: 14 })).toThrow(UserError);
-    expect(open().stepsPerEpoch).toBe(3);
+    expect(open().batchesPerEpoch).toBe(3);
     await expect(loader!.batch(0, 3)).rejects.toThrow(/no step 3/);
   });
 });
@@ -157,7 +210,7 @@ describe('BatchLoader with unreadable pictures', () => {
     return { folder, manifest: (await makeManifest(folder, { seed: 1, heldOut: 0 })).manifest };
   };
 
-  it('puts the next readable ones in their place, the same from any step, and lists the reasons', async () => {
+  it('puts readable ones in their place, the same from any step, and lists the reasons', async () => {
     const { folder, manifest: set } = await make(28, 2);
     await rm(join(folder, 'good0.png'));
     const run = async (workers: number, steps: number[]): Promise<Batch[]> => {
@@ -172,18 +225,24 @@ describe('BatchLoader with unreadable pictures', () => {
       { path: 'bad1.png', reason: 'not a picture' },
       { path: 'good0.png', reason: 'gone' },
     ]);
-    expect(JSON.parse(loader!.problemsText().split('\n')[0]!)).toHaveProperty('reason');
-    expect(batches.reduce((sum, { replaced }) => sum + replaced, 0)).toBe(3);
     const order = epochOrder(7, 0, 30);
     const isBad = (index: number): boolean => /bad|good0\./.test(set.pictures[index]!.path);
+    let replaced = 0;
     batches.forEach(({ indices }, step) => {
-      let next = step * 5 + 5;
-      for (let slot = 0; slot < 5; slot++) {
-        let expected = order[step * 5 + slot]!;
-        while (isBad(expected)) expected = order[next++ % 30]!;
-        expect(indices[slot]).toBe(expected);
-      }
+      const own = [...order.subarray(step * 5, step * 5 + 5)];
+      const taken = new Set(own);
+      own.forEach((index, slot) => {
+        if (isBad(index)) {
+          const candidates = [...standIns(step * 5 + slot, 30, 30)].map((place) => order[place]!);
+          index = candidates.find((candidate) => !isBad(candidate) && !taken.has(candidate))!;
+          replaced++;
+        }
+        taken.add(index);
+        expect(indices[slot]).toBe(index);
+      });
+      expect(new Set(indices).size).toBe(5);
     });
+    expect(replaced).toBe(3);
     await loader!.close();
     for (const workers of [0, 3]) {
       const [fifth] = await run(workers, [5]);
@@ -199,15 +258,17 @@ describe('BatchLoader with unreadable pictures', () => {
     await expect(failure).rejects.toThrow(UserError);
     await expect(failure).rejects.toThrow(/4 of the 30 pictures .*"bad\d.png": not a picture.*--allow-bad/);
     await loader!.close();
-    expect((await open({ manifest: set, batchSize: 30, allowBad: true }).batch(0, 0)).replaced).toBe(4);
+    const { indices } = await open({ manifest: set, batchSize: 30, allowBad: true }).batch(0, 0);
+    expect(new Set(indices).size).toBe(26);
+    expect(loader!.problems).toHaveLength(4);
   });
 
   it('does not judge by fewer than 20 pictures, unless there are no more', async () => {
     const { manifest: set } = await make(26, 4);
     const loaders = Array.from({ length: 8 }, (_, seed) => open({ manifest: set, batchSize: 3, seed, prefetch: 0 }));
     for (const each of loaders) {
-      const { replaced } = await each.batch(0, 0);
-      expect(replaced).toBe(each.problems.length);
+      const { indices } = await each.batch(0, 0);
+      expect([...indices].every((index) => set.pictures[index]!.path.startsWith('good'))).toBe(true);
     }
     expect(loaders.some((each) => each.problems.length > 0)).toBe(true);
     const { manifest: few } = await make(3, 1);
@@ -221,12 +282,74 @@ describe('BatchLoader with unreadable pictures', () => {
     );
   });
 
+  it('ends when the pictures go away in the middle of a batch, whatever has been read', async () => {
+    const { manifest: set } = await make(9, 0);
+    const decode = DecodePool.prototype.run;
+    const run = vi.spyOn(DecodePool.prototype, 'run');
+    open({ manifest: set, batchSize: 4, allowBad: true, prefetch: 0, cacheBytes: 0 });
+    await loader!.batch(0, 0);
+    run.mockClear();
+    run.mockImplementation(function (this: DecodePool, job) {
+      return run.mock.calls.length <= 2 ? decode.call(this, job) : Promise.reject(new PictureError('gone'));
+    } as typeof decode);
+    await expect(loader!.batch(0, 1)).rejects.toThrow(/None of the training pictures .*gone.*folder is still there/);
+    // Every picture was tried once, and the two that were read before once more.
+    expect(run.mock.calls).toHaveLength(9 + 2);
+    expect(loader!.problems).toHaveLength(9);
+  });
+
+  it('judges by the batches handed out, however far ahead others are made', async () => {
+    const { manifest: set } = await make(30, 8);
+    const outcomes = new Set<string>();
+    for (const prefetch of [0, 1, 9]) {
+      open({ manifest: set, batchSize: 4, prefetch, seed: 3 });
+      let step = 0;
+      const all = (async () => {
+        for (; step < 9; step++) await loader!.batch(0, step);
+      })();
+      const message = await all.then(String, (error: unknown) => String(error));
+      outcomes.add(`step ${step}: ${message} ${JSON.stringify(loader!.problems)}`);
+      await loader!.close();
+    }
+    expect([...outcomes]).toEqual([expect.stringMatching(/^step [4-8]: .*pictures tried so far cannot be read/)]);
+  });
+
+  it('replaces what an earlier session could not read, though it is readable again', async () => {
+    const { folder, manifest: set } = await make(28, 2);
+    const all = async (options: Partial<BatchLoaderOptions>): Promise<string[]> => {
+      open({ manifest: set, batchSize: 5, ...options });
+      const digests: string[] = [];
+      for (let step = 0; step < 6; step++) digests.push(digest(await loader!.batch(0, step)));
+      return digests;
+    };
+    const before = await all({});
+    expect(loader!.problems).toHaveLength(2);
+    const isBad = (path: string): boolean => path.startsWith('bad');
+    const knownBad = set.pictures.flatMap(({ path }, index) => (isBad(path) ? [index] : []));
+    await loader!.close();
+    const mended = set.pictures.filter(({ path }) => isBad(path));
+    for (const { path } of mended) await put(folder, path, await picture(33, 33, 50).png().toBuffer());
+    const now = await makeManifest(folder, { seed: 1, heldOut: 0 });
+    expect(await all({ manifest: now.manifest, knownBad })).toEqual(before);
+    expect(loader!.problems).toEqual([]);
+    await loader!.close();
+    expect(await all({ manifest: now.manifest })).not.toEqual(before);
+  });
+
+  it('is not made when more than a tenth is known to be unreadable, unless that is allowed', async () => {
+    const { manifest: set } = await make(20, 0);
+    open({ manifest: set, knownBad: [0, 1] });
+    expect(() => open({ manifest: set, knownBad: [0, 1, 2] })).toThrow(/3 of the 20 .*--allow-bad/);
+    const { indices } = await open({ manifest: set, batchSize: 20, knownBad: [0, 1, 2], allowBad: true }).batch(0, 0);
+    expect(new Set(indices)).toEqual(new Set(Array.from({ length: 17 }, (_, i) => i + 3)));
+  });
+
   it('does not train on held-out pictures', async () => {
     const { folder } = await make(20, 0);
     const { manifest: set } = await makeManifest(folder, { seed: 1, heldOut: 0.3 });
     const seen = new Set<number>();
     open({ manifest: set, batchSize: 7 });
-    for (let step = 0; step < loader!.stepsPerEpoch; step++)
+    for (let step = 0; step < loader!.batchesPerEpoch; step++)
       for (const index of (await loader!.batch(0, step)).indices) seen.add(index);
     expect([...seen].sort((a, b) => a - b)).toEqual([...splitIndices(set, 'train')]);
     expect(seen.size).toBe(14);
