@@ -1,5 +1,5 @@
 /** The checkpoints of a run: their names, which of them stay, and whether there is room for one more. */
-import { readdir, statfs, unlink } from 'node:fs/promises';
+import { readdir, rename, statfs, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UserError } from '../errors';
 import { fileError } from '../formats';
@@ -11,11 +11,12 @@ export interface StoredCheckpoint {
 }
 
 const NAME = /^step-(\d{8,})\.safetensors$/;
+const ASIDE = '.refused';
 
 export const checkpointName = (step: number): string => `step-${String(step).padStart(8, '0')}.safetensors`;
 
 /** There is no room for a checkpoint. What is there stays as it is. */
-export class DiskFullError extends UserError {
+class DiskFullError extends UserError {
   constructor(folder: string, needed: number, free: number) {
     super(
       `The disk of ${folder} has ${readableBytes(free)} left and a checkpoint needs ${readableBytes(needed)}: ` +
@@ -88,9 +89,14 @@ export class CheckpointStore {
     for (const { path } of superseded) await unlink(path);
   }
 
-  /** Removes checkpoints after a step: a resumed run writes them anew. */
-  async dropAfter(step: number): Promise<void> {
-    for (const later of await this.list()) if (later.step > step) await unlink(later.path);
+  /** Takes a damaged file out of the way of those that will be written, but leaves it there to be looked at. */
+  async setAside({ path }: StoredCheckpoint): Promise<void> {
+    await rename(path, `${path}${ASIDE}`);
+  }
+
+  /** Whether damaged files were set aside earlier. */
+  async hasAside(): Promise<boolean> {
+    return (await readdir(this.folder)).some((name) => name.endsWith(ASIDE));
   }
 
   /** Removes what a killed process left half written. */

@@ -5,10 +5,12 @@
  * equal files. Read and written through pieces of 16 MiB.
  */
 import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import {
   bytesPerElement,
+  fileError,
   openSafetensors,
   writeAtomically,
   writeSafetensorsTo,
@@ -20,7 +22,7 @@ import type { Gpu } from '../gpu';
 import type { Allocation } from '../graph';
 import { options, type Network, type Recipe } from '../ibot';
 import type { ParameterSet } from '../nn';
-import type { EpochState } from './epoch-progress';
+import { completeSums, type EpochState } from './epoch-progress';
 
 const PIECE = 16 << 20;
 
@@ -40,7 +42,7 @@ export interface CheckpointIdentity {
 
 const metadataSchema = z.object({
   format: z.literal('ibot-workbench checkpoint'),
-  version: z.literal('1'),
+  version: z.literal('2'),
   manifest_hash: z.string(),
   recipe_hash: z.string(),
   step: z.string().regex(/^\d+$/).transform(Number),
@@ -54,20 +56,20 @@ const metadataSchema = z.object({
     }
   }),
 });
-const sumsSchema = z.object({
-  loss: z.number(),
-  cls: z.number(),
-  patch: z.number(),
-  teacherEntropy: z.number(),
-  meanTeacherEntropy: z.number(),
-  teacherPatchEntropy: z.number(),
-  meanTeacherPatchEntropy: z.number(),
-  koleo: z.number(),
-});
+const sumsSchema = z.record(z.string(), z.number()).transform(completeSums);
 
-/** SHA-256 over the options that training depends on: not over folders, threads, and what is measured or kept. */
+/** The file is cut off, or no safetensors file at all: it will never load. */
+export class DamagedCheckpointError extends UserError {}
+
+/**
+ * SHA-256 over the options that training depends on: not over folders, threads, and what is measured or kept. Those at
+ * their default are left out, so that a run goes on after an upgrade of the program that brought an option.
+ */
 export function recipeHash(recipe: Recipe): string {
-  const relevant = Object.entries(recipe).filter(([name]) => !['run', 'evaluation'].includes(options[name]?.group ?? ''));
+  const relevant = Object.entries(recipe).filter(([name, value]) => {
+    const { group, default: ordinary } = options[name]!;
+    return group !== 'run' && group !== 'evaluation' && JSON.stringify(value) !== JSON.stringify(ordinary);
+  });
   relevant.sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256').update(JSON.stringify(relevant)).digest('hex');
 }
@@ -152,7 +154,7 @@ export async function writeCheckpoint(
   }
   const metadata: Record<keyof z.input<typeof metadataSchema>, string> = {
     format: 'ibot-workbench checkpoint',
-    version: '1',
+    version: '2',
     manifest_hash: identity.manifestHash,
     recipe_hash: identity.recipeHash,
     step: String(step),
@@ -171,7 +173,8 @@ const EPOCH_TENSORS = ['pictures', 'teacher', 'student'] as const;
 
 /**
  * Loads a checkpoint into the network's buffers, which exist. Everything is checked before anything is written.
- * @throws UserError naming what is wrong: cut off, foreign, of another recipe or manifest, of other shapes
+ * @throws DamagedCheckpointError where it is cut off or no safetensors file
+ * @throws UserError naming what else is wrong: unreadable, foreign, of another recipe or manifest, of other shapes
  */
 export async function loadCheckpoint(
   path: string,
@@ -179,7 +182,7 @@ export async function loadCheckpoint(
   network: Network,
   identity: CheckpointIdentity,
 ): Promise<CheckpointContents> {
-  const file = await openSafetensors(path);
+  const file = await openWhole(path);
   try {
     const metadata = checkMetadata(path, file, identity);
     const tensors = stateTensors(network);
@@ -210,8 +213,24 @@ export async function loadCheckpoint(
     }
     await gpu.idle();
     return { step: metadata.step, progress };
+  } catch (error) {
+    throw fileError(error, path);
   } finally {
     await file.close();
+  }
+}
+
+/** Tells a file that cannot be opened, which may pass, from one that is damaged. */
+async function openWhole(path: string): Promise<SafetensorsFile> {
+  try {
+    await (await open(path, 'r')).close();
+  } catch (error) {
+    throw fileError(error, path);
+  }
+  try {
+    return await openSafetensors(path);
+  } catch (error) {
+    throw error instanceof UserError ? new DamagedCheckpointError(error.message) : error;
   }
 }
 

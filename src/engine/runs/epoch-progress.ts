@@ -16,7 +16,11 @@ const SUMMED = [
   'meanTeacherPatchEntropy',
   'koleo',
 ] as const;
-export type SummedMetric = (typeof SUMMED)[number];
+type SummedMetric = (typeof SUMMED)[number];
+
+/** Sums as an earlier version of the program may have stored them: one that it did not know begins at 0. */
+export const completeSums = (sums: Readonly<Record<string, number>>): Record<SummedMetric, number> =>
+  Object.fromEntries(SUMMED.map((name) => [name, sums[name] ?? 0])) as Record<SummedMetric, number>;
 
 export interface EpochState {
   /** Steps of the epoch that are in here. */
@@ -45,9 +49,7 @@ export class EpochProgress {
 
   constructor(state?: EpochState) {
     this.steps = state?.steps ?? 0;
-    this.sums = state
-      ? { ...state.sums }
-      : (Object.fromEntries(SUMMED.map((name) => [name, 0])) as Record<SummedMetric, number>);
+    this.sums = completeSums(state?.sums ?? {});
     this.pictures = state ? [state.pictures] : [];
     this.teacher = state ? [state.teacher] : [];
     this.student = state ? [state.student] : [];

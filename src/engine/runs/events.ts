@@ -84,6 +84,7 @@ export type WarningCode =
   | 'falling-rank'
   | 'batch-lowered'
   | 'other-device'
+  | 'other-program'
   | 'checkpoint-refused'
   | 'bad-pictures';
 

@@ -3,34 +3,8 @@
  * for bit.
  */
 export { resumeTraining, runTraining, type ResumeOptions, type TrainingOptions } from './train';
-export {
-  headlineKnn,
-  type Baselines,
-  type DoneEvent,
-  type EpochEvaluation,
-  type EpochEvent,
-  type RunEvent,
-  type RunState,
-  type StepEvent,
-  type WarningCode,
-} from './events';
+export { headlineKnn, type Baselines, type DoneEvent, type EpochEvent, type RunEvent, type StepEvent } from './events';
 export { RunFolder, readRunFolder } from './run-folder';
-export { type DeviceRecord, type RunRecord } from './run-record';
-export {
-  checkpointName,
-  DiskFullError,
-  freeBytes,
-  listCheckpoints,
-  readableBytes,
-  type StoredCheckpoint,
-} from './checkpoint-store';
-export {
-  checkpointBytes,
-  loadCheckpoint,
-  recipeHash,
-  writeCheckpoint,
-  type CheckpointContents,
-  type CheckpointIdentity,
-} from './checkpoint';
-export { fitRecipe } from './fit-recipe';
-export { HealthMonitor, NonFiniteError, type HealthWarning } from './health';
+export { type RunRecord } from './run-record';
+export { listCheckpoints } from './checkpoint-store';
+export { HealthMonitor, NonFiniteError } from './health';

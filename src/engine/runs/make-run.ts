@@ -1,17 +1,19 @@
 /** The parts of a run, put together: network and plans, the checkpoint to go on from, batches, metrics, evaluation. */
-import { rename } from 'node:fs/promises';
-import { BatchLoader, type Manifest, type Problem } from '../data';
+import { BatchLoader, type Manifest } from '../data';
 import { UserError } from '../errors';
 import { EpochEvaluator } from '../evaluate';
-import { readJsonLines } from '../formats';
 import { GpuError, type Gpu } from '../gpu';
 import { BindingTooLargeError, type VariantTable } from '../graph';
 import { cropOptionsOf, pixelCapacityOf, Trainer, trainerOptionsOf, trainingSchedules, type Network, type Recipe } from '../ibot';
-import { checkpointBytes, loadCheckpoint, recipeHash, type CheckpointContents, type CheckpointIdentity } from './checkpoint';
+import { BadPictures } from './bad-pictures';
+import { checkpointBytes, recipeHash, type CheckpointIdentity } from './checkpoint';
 import { CheckpointStore } from './checkpoint-store';
-import { headlineKnn, type EpochEvent, type RunEvent } from './events';
+import type { Closable } from './closing-all';
+import type { RunEvent } from './events';
 import { addToKernelCache, readKernelCache } from './kernel-cache';
+import { KnnSoFar } from './knn-so-far';
 import { MetricsLog } from './metrics';
+import { restore } from './restore';
 import { RunEvaluation } from './run-evaluation';
 import type { RunFolder } from './run-folder';
 import { kernelsOf, type RunRecord } from './run-record';
@@ -37,13 +39,11 @@ export interface RunSetup extends RunEnvironment {
   record: RunRecord;
   manifest: Manifest;
   network: Network;
-  /** Pictures known to be unreadable. */
-  problems: readonly Problem[];
 }
 
 /** Makes all parts of a run; what has to be closed afterwards is added to `open`. */
-export async function makeRun(setup: RunSetup, open: { close(): Promise<void> | void }[]): Promise<TrainingRun> {
-  const { folder, record, gpu, manifest, network, problems, signal, emit } = setup;
+export async function makeRun(setup: RunSetup, open: Closable[]): Promise<TrainingRun> {
+  const { folder, record, gpu, manifest, network, signal, emit } = setup;
   const { recipe } = record;
   const { stepsPerEpoch } = record.sizes;
   const schedules = trainingSchedules(recipe, stepsPerEpoch);
@@ -67,7 +67,8 @@ export async function makeRun(setup: RunSetup, open: { close(): Promise<void> | 
   record.sizes.memoryBytes = arenaBytes + stateBytes;
   await folder.writeRecord(record);
 
-  const from = await restore(trainer, store, identity, emit);
+  const from = await restore({ trainer, store, identity, recordedStep: record.step, emit });
+  record.step = from?.step ?? 0;
   const metrics = await MetricsLog.open({ metrics: folder.metricsFile, events: folder.eventsFile }, from?.step ?? 0);
   open.push(metrics);
   emit({
@@ -93,12 +94,15 @@ export async function makeRun(setup: RunSetup, open: { close(): Promise<void> | 
     ...(workers === undefined ? {} : { workers }),
     ...(setup.workerEntry && { workerEntry: setup.workerEntry }),
   };
+  const badPictures = await BadPictures.open(folder, record.step);
   const loader = new BatchLoader({
     ...decoding,
     manifest,
     crops,
     seed: recipe.seed,
     batchSize: microBatch,
+    batchesPerEpoch: stepsPerEpoch * recipe.accumulate,
+    knownBad: badPictures.indices(manifest),
     maxPixelsPerBatch: pixelCapacityOf(microBatch),
     allowBad: record.allowBad,
   });
@@ -107,8 +111,10 @@ export async function makeRun(setup: RunSetup, open: { close(): Promise<void> | 
   const evaluator = new EpochEvaluator({ ...decoding, gpu, manifest, model, crops, seed: recipe.seed, table });
   open.push(evaluator);
   const { baselinesFile } = folder;
+  const { coverage } = evaluator;
+  if (recipe.knn_every > 0 && coverage !== undefined) emit({ event: 'note', message: coverage });
   const evaluation = new RunEvaluation({ evaluator, trainer, recipe, baselinesFile, metrics, emit });
-  const knn = await knnSoFar(folder.metricsFile);
+  const knn = await KnnSoFar.read(folder.metricsFile);
   return new TrainingRun(
     {
       folder,
@@ -123,7 +129,7 @@ export async function makeRun(setup: RunSetup, open: { close(): Promise<void> | 
       store,
       metrics,
       evaluation,
-      problems,
+      badPictures,
       knn,
       emit,
       signal,
@@ -151,46 +157,4 @@ async function makeTrainer(
         'parts with the same result, or lower batch_size, local_crops_number or global_crops_size.',
     );
   }
-}
-
-/** Brings the newest checkpoint that can be read onto the device; without any, the start of a run. */
-async function restore(
-  trainer: Trainer,
-  store: CheckpointStore,
-  identity: CheckpointIdentity,
-  emit: (event: RunEvent) => void,
-): Promise<CheckpointContents | undefined> {
-  const { gpu, network } = trainer;
-  const stored = await store.list();
-  if (stored.length === 0) {
-    trainer.initialise();
-    return undefined;
-  }
-  trainer.load(new Float32Array(network.student.length), new Float32Array(network.teacher.length));
-  let failure: unknown;
-  for (const { path, step } of stored) {
-    try {
-      return await loadCheckpoint(path, gpu, network, identity);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      failure ??= error;
-      emit({ event: 'warning', code: 'checkpoint-refused', message: `${error.message} The one before it is taken.`, step });
-      // Out of the way of those that will be written, but there to be looked at.
-      await rename(path, `${path}.refused`);
-    }
-  }
-  throw failure;
-}
-
-/** The teacher's k-NN as the metrics tell it. */
-async function knnSoFar(metricsFile: string): Promise<{ last: number | null; best: number | null }> {
-  const knn: { last: number | null; best: number | null } = { last: null, best: null };
-  for await (const line of readJsonLines(metricsFile)) {
-    const event = line as Partial<EpochEvent>;
-    if (event.event !== 'epoch') continue;
-    const score = headlineKnn(event.evaluation?.teacher.knn ?? null);
-    knn.last = score ?? knn.last;
-    if (score !== null && (knn.best === null || score > knn.best)) knn.best = score;
-  }
-  return knn;
 }

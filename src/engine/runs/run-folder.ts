@@ -3,13 +3,13 @@ import { appendFileSync } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { problemsText, type Problem } from '../data';
 import { UserError } from '../errors';
 import { fileError, readJsonLines, writeFileAtomic } from '../formats';
+import type { BadPicture } from './bad-pictures';
 import { lockRun, type RunLock } from './lock';
 import { readRunRecord, writeRunRecord, type RunRecord } from './run-record';
 
-const problemSchema = z.object({ path: z.string(), reason: z.string() });
+const badPictureSchema = z.object({ path: z.string(), reason: z.string(), step: z.number().nullable().default(0) });
 
 export class RunFolder {
   readonly recordFile: string;
@@ -93,19 +93,21 @@ export class RunFolder {
     }
   }
 
-  writeBadPictures(problems: readonly Problem[]): Promise<void> {
-    return writeFileAtomic(this.badPicturesFile, problemsText(problems));
+  /** One line of JSON each: names may hold newlines and quotes. */
+  writeBadPictures(pictures: readonly BadPicture[]): Promise<void> {
+    const lines = pictures.map(({ path, reason, step }) => `${JSON.stringify({ path, reason, step })}\n`);
+    return writeFileAtomic(this.badPicturesFile, lines.join(''));
   }
 
   /** The list of an earlier process of this run; empty where there is none. */
-  async readBadPictures(): Promise<Problem[]> {
-    const problems: Problem[] = [];
-    if (!(await entriesOf(this.path))?.includes('bad-pictures.txt')) return problems;
+  async readBadPictures(): Promise<BadPicture[]> {
+    const pictures: BadPicture[] = [];
+    if (!(await entriesOf(this.path))?.includes('bad-pictures.txt')) return pictures;
     for await (const line of readJsonLines(this.badPicturesFile)) {
-      const parsed = problemSchema.safeParse(line);
-      if (parsed.success) problems.push(parsed.data);
+      const parsed = badPictureSchema.safeParse(line);
+      if (parsed.success) pictures.push(parsed.data);
     }
-    return problems;
+    return pictures;
   }
 
   release(): Promise<void> {

@@ -27,6 +27,7 @@ const schema = z.object({
   state: z.enum(['running', 'stopped', 'finished', 'failed']),
   /** Why it stopped or failed. */
   reason: z.string().nullable(),
+  /** Of the last checkpoint; 0 before the first. */
   step: z.number().int().nonnegative(),
   /** Every option as resolved. */
   recipe: z.record(z.string(), z.unknown()),

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { readManifest, splitIndices, writeManifest, type Manifest, type Problem } from '../data';
 import { UserError } from '../errors';
 import { Network, networkConfigOf, trainingSchedules, type Recipe } from '../ibot';
+import { closingAll, type Closable } from './closing-all';
 import type { DoneEvent, RunEvent } from './events';
 import { fitRecipe } from './fit-recipe';
 import { describeForLog } from './log-lines';
@@ -14,6 +15,8 @@ import type { TrainingRun } from './training-run';
 export interface ResumeOptions extends RunEnvironment {
   /** The run's folder. */
   folder: string;
+  /** The program's version, for the record; another one than the run's is warned of. */
+  version?: string;
   /** Called in order, from within the loop: be quick. */
   onEvent?: (event: RunEvent) => void;
 }
@@ -25,8 +28,6 @@ export interface TrainingOptions extends ResumeOptions {
   problems?: readonly Problem[];
   /** Go on when more than a tenth of the pictures cannot be read. */
   allowBad?: boolean;
-  /** The program's version, for the record. */
-  version?: string;
 }
 
 /**
@@ -64,10 +65,10 @@ export async function runTraining(options: TrainingOptions): Promise<DoneEvent> 
       sizes: { parameters: network.student.count, stepsPerEpoch, steps, memoryBytes: null },
     };
     await folder.writeRecord(record);
-    await folder.writeBadPictures(problems);
+    await folder.writeBadPictures(problems.map((problem) => ({ ...problem, step: 0 })));
     const emit = emitter(folder, options);
     if (change) emit({ event: 'warning', code: 'batch-lowered', message: change, step: 0 });
-    return await carryOut({ ...options, emit, folder, record, manifest, network, problems });
+    return await carryOut({ ...options, emit, folder, record, manifest, network });
   } finally {
     await folder.release();
   }
@@ -75,7 +76,7 @@ export async function runTraining(options: TrainingOptions): Promise<DoneEvent> 
 
 /**
  * Goes on with a run from its newest checkpoint that can be read: on the same device bit for bit as if it had never
- * stopped. A run without a checkpoint begins again.
+ * stopped. A run that ended before its first checkpoint begins again.
  * @throws UserError where there is nothing to go on with
  */
 export async function resumeTraining(options: ResumeOptions): Promise<DoneEvent> {
@@ -100,11 +101,19 @@ export async function resumeTraining(options: ResumeOptions): Promise<DoneEvent>
       record.device = device;
       record.kernels = null;
     }
+    const program = { version: options.version ?? record.program.version, node: process.version };
+    if (program.version !== record.program.version || program.node !== record.program.node) {
+      const name = ({ version, node }: typeof program): string => `version ${version} of the program in Node ${node}`;
+      const message =
+        `The run was made by ${name(record.program)} and goes on with ${name(program)}: ` +
+        'it continues, perhaps not bit for bit.';
+      emit({ event: 'warning', code: 'other-program', message, step: record.step });
+      record.program = program;
+    }
     record.state = 'running';
     record.reason = null;
     const network = new Network(networkConfigOf(record.recipe));
-    const problems = await folder.readBadPictures();
-    return await carryOut({ ...options, emit, folder, record, manifest, network, problems });
+    return await carryOut({ ...options, emit, folder, record, manifest, network });
   } finally {
     await folder.release();
   }
@@ -120,36 +129,28 @@ function emitter(folder: RunFolder, { onEvent }: ResumeOptions): (event: RunEven
 
 async function carryOut(setup: RunSetup): Promise<DoneEvent> {
   const { folder, record, emit } = setup;
-  const open: { close(): Promise<void> | void }[] = [];
+  const open: Closable[] = [];
   let run: TrainingRun | undefined;
   const end = async (done: DoneEvent): Promise<DoneEvent> => {
-    Object.assign(record, { state: done.state, reason: done.reason, step: done.step });
+    record.state = done.state;
+    record.reason = done.reason;
     await folder.writeRecord(record);
     emit(done);
     return done;
   };
-  try {
-    run = await makeRun(setup, open);
-    return await end(await run.train());
-  } catch (error) {
-    // What could not be read may be the reason.
-    await run?.listBadPictures().catch(() => undefined);
-    const reason = error instanceof Error ? error.message : String(error);
-    const { sizes } = record;
-    const done: DoneEvent = run?.done('failed', reason) ?? {
-      event: 'done',
-      state: 'failed',
-      folder: folder.path,
-      step: record.step,
-      steps: sizes.steps,
-      knn: null,
-      bestKnn: null,
-      reason,
-    };
-    // The first failure is what counts: a full disk may take the record, too.
-    await end(done).catch(() => undefined);
-    throw error;
-  } finally {
-    for (const part of open.reverse()) await part.close();
-  }
+  return closingAll(open, async () => {
+    try {
+      run = await makeRun(setup, open);
+      return await end(await run.train());
+    } catch (error) {
+      // What could not be read may be the reason.
+      await run?.listBadPictures().catch(() => undefined);
+      const reason = error instanceof Error ? error.message : String(error);
+      const { step, sizes } = record;
+      const nowhere = { event: 'done', state: 'failed', folder: folder.path, step, steps: sizes.steps, knn: null, bestKnn: null } as const;
+      // The first failure is what counts: a full disk may take the record, too.
+      await end(run?.done('failed', reason) ?? { ...nowhere, reason }).catch(() => undefined);
+      throw error;
+    }
+  });
 }

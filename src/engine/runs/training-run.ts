@@ -3,18 +3,21 @@
  * in between. Everything that decides about results depends on (recipe, manifest, step) and on the checkpoint alone.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { BatchLoader, Manifest, Problem } from '../data';
+import type { Batch, BatchLoader, Manifest } from '../data';
 import { writeFileAtomic } from '../formats';
 import { settingsAt, type Recipe, type StepReport, type Trainer, type TrainingSchedules } from '../ibot';
+import type { BadPictures } from './bad-pictures';
 import { checkpointBytes, writeCheckpoint, type CheckpointContents, type CheckpointIdentity } from './checkpoint';
 import type { CheckpointStore } from './checkpoint-store';
 import { EpochProgress } from './epoch-progress';
-import { headlineKnn, type DoneEvent, type EpochEvaluation, type EpochEvent, type RunEvent, type WarningCode } from './events';
+import type { DoneEvent, EpochEvaluation, EpochEvent, RunEvent, WarningCode } from './events';
 import { HealthMonitor, NonFiniteError } from './health';
+import type { KnnSoFar } from './knn-so-far';
 import type { MetricsLog } from './metrics';
 import type { RunEvaluation } from './run-evaluation';
 import type { RunFolder } from './run-folder';
 import type { RunRecord } from './run-record';
+import { SavingCost } from './saving-cost';
 import { SpeedMeter, stepEvent, type StepEventOptions } from './step-events';
 
 /** Everything that a run consists of, made by `runTraining` and `resumeTraining`. */
@@ -31,10 +34,8 @@ export interface RunParts {
   store: CheckpointStore;
   metrics: MetricsLog;
   evaluation: RunEvaluation;
-  /** Pictures known to be unreadable before the run. */
-  problems: readonly Problem[];
-  /** Headline k-NN of the teacher so far. */
-  knn: { last: number | null; best: number | null };
+  badPictures: BadPictures;
+  knn: KnnSoFar;
   emit: (event: RunEvent) => void;
   signal: AbortSignal | undefined;
 }
@@ -52,32 +53,29 @@ export class TrainingRun {
   private readonly underWay = new Map<number, Uint32Array[]>();
   private readonly recent: StepReport[] = [];
   private epochSeconds = 0;
-  private savedAt = performance.now();
+  private readonly startedAt = performance.now();
+  private savedAt = this.startedAt;
+  private readonly savingCost: SavingCost;
   private saved: string | undefined;
   private lastCheckpoint: number | undefined;
-  private badPictures: number;
 
   /** @param from what the checkpoint said, already on the device; undefined for a run from the start */
   constructor(
     private readonly parts: RunParts,
     from: CheckpointContents | undefined,
   ) {
-    const { recipe, schedules, stepsPerEpoch, trainer, problems } = parts;
+    const { recipe, schedules, stepsPerEpoch, trainer } = parts;
     this.step = from?.step ?? 0;
     this.progress = new EpochProgress(from?.progress);
     this.steps = schedules.steps;
     this.health = new HealthMonitor(recipe, stepsPerEpoch, this.steps);
+    this.savingCost = new SavingCost(recipe.checkpoint_every);
     const { arenaBytes, stateBytes } = trainer.layout.memory;
     this.eventOptions = { steps: this.steps, batchSize: recipe.batch_size, memoryBytes: arenaBytes + stateBytes };
     if (from) {
       this.lastCheckpoint = from.step;
       this.saved = this.stateKey;
     }
-    this.badPictures = new Set(problems.map(({ path }) => path)).size;
-  }
-
-  get stepsDone(): number {
-    return this.step;
   }
 
   /** Trains to the end, or until the signal; saves either way. */
@@ -116,15 +114,10 @@ export class TrainingRun {
   }
 
   private async trainStep(): Promise<void> {
-    const { loader, recipe, schedules, stepsPerEpoch, trainer } = this.parts;
+    const { schedules, trainer } = this.parts;
     const start = performance.now();
     const { step } = this;
-    const epoch = Math.floor(step / stepsPerEpoch);
-    const first = (step % stepsPerEpoch) * recipe.accumulate;
-    const batches = [];
-    for (let micro = 0; micro < recipe.accumulate; micro++) {
-      batches.push(await trainer.gpu.wait(loader.batch(epoch, first + micro)));
-    }
+    const { epoch, batches } = await this.batchesOf(step);
     this.underWay.set(
       step,
       batches.map(({ indices }) => indices),
@@ -135,6 +128,17 @@ export class TrainingRun {
     this.speed.stepTaken(seconds);
     this.addTime(seconds);
     await this.take(trainer.takeReports());
+  }
+
+  private async batchesOf(step: number): Promise<{ epoch: number; batches: Batch[] }> {
+    const { loader, recipe, stepsPerEpoch, trainer } = this.parts;
+    const epoch = Math.floor(step / stepsPerEpoch);
+    const first = (step % stepsPerEpoch) * recipe.accumulate;
+    const batches: Batch[] = [];
+    for (let micro = 0; micro < recipe.accumulate; micro++) {
+      batches.push(await trainer.gpu.wait(loader.batch(epoch, first + micro)));
+    }
+    return { epoch, batches };
   }
 
   private addTime(seconds: number): void {
@@ -185,9 +189,7 @@ export class TrainingRun {
       if (!measured) return;
       const signs = this.health.rank(this.step, measured.teacher.rank, evaluation.untrainedRank);
       for (const { code, message } of signs) this.warn(code, message);
-      const score = headlineKnn(measured.teacher.knn);
-      knn.last = score ?? knn.last;
-      if (score !== null && (knn.best === null || score > knn.best)) knn.best = score;
+      knn.add(measured);
     }
     const { teacherPatchEntropy: _patch, meanTeacherPatchEntropy: _meanPatch, ...summary } = this.progress.summary(manifest);
     const event: EpochEvent = {
@@ -219,48 +221,58 @@ export class TrainingRun {
     const progress = this.progress.state();
     await metrics.flush();
     await store.requireSpace(checkpointBytes(trainer.network, progress.pictures.length));
+    // Before the checkpoint: one with this step knows of these pictures, an earlier one does not.
+    await this.listBadPictures(this.step);
     const path = store.path(this.step);
     const bytes = await writeCheckpoint(path, trainer.gpu, trainer.network, identity, { step: this.step, progress });
     await store.prune();
     record.step = this.step;
     await folder.writeRecord(record);
-    await this.listBadPictures();
     this.saved = this.stateKey;
     this.savedAt = performance.now();
     this.lastCheckpoint = this.step;
     const seconds = (this.savedAt - start) / 1000;
     emit({ event: 'checkpoint', step: this.step, epoch: Math.ceil(this.step / stepsPerEpoch), path, bytes, seconds });
+    const note = this.savingCost.add(seconds, (this.savedAt - this.startedAt) / 1000);
+    if (note !== undefined) emit({ event: 'note', message: note });
   }
 
   /** Writes the list of pictures that could not be read, if it has grown, and says so. */
-  async listBadPictures(): Promise<void> {
-    const { folder, loader, problems } = this.parts;
-    const all = new Map([...problems, ...loader.problems].map((problem) => [problem.path, problem]));
-    if (all.size === this.badPictures) return;
-    const more = all.size - this.badPictures;
-    this.badPictures = all.size;
-    await folder.writeBadPictures([...all.values()]);
+  async listBadPictures(savedAt?: number): Promise<void> {
+    const { folder, loader, badPictures } = this.parts;
+    const more = await badPictures.update(loader.problems, savedAt);
+    if (more === 0) return;
     const these = more === 1 ? '1 more picture could not be read and was' : `${more} more pictures could not be read and were`;
     this.warn('bad-pictures', `${these} replaced by others: see ${folder.badPicturesFile}.`);
   }
 
   /** Saves what is known about a value that is not finite, and ends the run. */
   private async halt(report: StepReport, indices: readonly Uint32Array[]): Promise<never> {
-    const { folder, manifest, trainer } = this.parts;
+    const { folder, manifest, trainer, schedules } = this.parts;
     const { step, entry } = report.halted!;
+    this.step = step;
     const parameter = entry === undefined ? undefined : trainer.network.entries[entry]?.name;
     const reports = this.recent.map(({ teacherArgmax: _teacher, studentArgmax: _student, ...rest }) => rest);
     const pictures = indices.flatMap((micro) => Array.from(micro, (index) => manifest.pictures[index]!.path));
-    // The state is as it was before the step: the same batches lead to the same place, node by node.
-    const { loader, recipe, schedules, stepsPerEpoch } = this.parts;
-    const epoch = Math.floor(step / stepsPerEpoch);
-    const first = (step % stepsPerEpoch) * recipe.accumulate;
-    const batches = [];
-    for (let micro = 0; micro < recipe.accumulate; micro++) batches.push(await loader.batch(epoch, first + micro));
-    const tensor = await trainer.firstNonFinite({ step, epoch }, settingsAt(schedules, step), batches);
-    const diagnosis = { step, parameter: parameter ?? null, firstTensor: tensor ?? null, pictures, reports };
-    await writeFileAtomic(folder.diagnosisFile, `${JSON.stringify(diagnosis, null, 2)}\n`);
-    this.step = step;
+    const write = (tensor: NonFiniteTensor | undefined): Promise<void> => {
+      // JSON has no NaN.
+      const firstTensor = tensor ? { ...tensor, value: String(tensor.value) } : null;
+      const diagnosis = { step, parameter: parameter ?? null, firstTensor, pictures, reports };
+      return writeFileAtomic(folder.diagnosisFile, `${JSON.stringify(diagnosis, null, 2)}\n`);
+    };
+    // What is known first: looking further may fail, on a device that is ill.
+    await write(undefined);
+    let tensor: NonFiniteTensor | undefined;
+    try {
+      // The state is as it was before the step: the same batches lead to the same place, node by node.
+      const { epoch, batches } = await this.batchesOf(step);
+      tensor = await trainer.firstNonFinite({ step, epoch }, settingsAt(schedules, step), batches);
+      if (tensor) await write(tensor);
+    } catch {
+      // Without it, then.
+    }
     throw new NonFiniteError(step, parameter, tensor, this.lastCheckpoint, folder.diagnosisFile);
   }
 }
+
+type NonFiniteTensor = NonNullable<Awaited<ReturnType<Trainer['firstNonFinite']>>>;

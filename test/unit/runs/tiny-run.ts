@@ -1,10 +1,11 @@
 /** A run small enough for a test: 24 pictures, two blocks, three epochs. */
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeManifest, type Manifest } from '../../../src/engine/data';
 import { resolveRecipe, type Recipe } from '../../../src/engine/ibot';
 import {
+  listCheckpoints,
   resumeTraining,
   runTraining,
   type DoneEvent,
@@ -67,6 +68,19 @@ export function stopAfter(steps: number): { signal: AbortSignal; onEvent: (event
     },
   };
 }
+
+/** Names and bytes of all files in a folder that are not about the present process. */
+export async function filesOf(folder: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !['run.json', 'log.txt'].includes(entry.name)) files.set(path, await readFile(path, 'latin1'));
+  }
+  return files;
+}
+
+export const newestCheckpoint = async (run: string): Promise<Buffer> =>
+  readFile((await listCheckpoints(join(run, 'checkpoints')))[0]!.path);
 
 export async function start(options: Started): Promise<Ran> {
   const folder = options.folder ?? join(await temporaryFolder(), 'run');
