@@ -17,7 +17,7 @@ let trained: Ended;
 beforeAll(async () => {
   const drawn = await ibot('sample', pictures, '--count', '40', '--size', '48');
   expect(drawn).toMatchObject({ status: 0, stdout: expect.stringMatching(/^40 pictures of 16 classes in /) as string });
-  const config = writeRecipe(folder.path, { batch_size: 4 });
+  const config = writeRecipe(folder.path, { batch_size: 4, checkpoint_every: 1 });
   trained = await ibot('train', pictures, '--out', run, '--preset', 'none', '--config', config, '--batch-size', '8', '--json');
 });
 

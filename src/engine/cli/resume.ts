@@ -3,6 +3,7 @@ import { readRunFolder, resumeTraining } from '../runs';
 import { DEVICE_FLAG, DEVICE_HELP, openDevice, sayDevice } from './open-device';
 import { carryOut } from './run-session';
 import { commandScreen } from './screen';
+import { VERSION } from './version';
 
 /** `ibot resume RUN`: goes on from the newest checkpoint, on the same device bit for bit. */
 export function registerResume(program: Command): void {
@@ -18,7 +19,7 @@ export function registerResume(program: Command): void {
       const device = await openDevice(flags.device, record.device);
       if (!flags.json) sayDevice(screen, device);
       await carryOut(screen, flags.json, run, (session) =>
-        resumeTraining({ folder: run, gpu: device.gpu, ...session }),
+        resumeTraining({ folder: run, gpu: device.gpu, version: VERSION, ...session }),
       );
       device.gpu.close();
     });
