@@ -32,6 +32,6 @@ export {
   type ManifestPicture,
 } from './manifest';
 export { epochOrder, holdOut } from './order';
-export { PictureError, problemsText, type Problem } from './problems';
+export { PictureError, type Problem } from './problems';
 export { resample, type Raster } from './resample';
 export { standIns } from './stand-ins';

@@ -12,11 +12,6 @@ export class PictureError extends Error {
   }
 }
 
-/** JSON lines, one problem each: names may hold newlines and quotes, and other programs read this file. */
-export function problemsText(problems: readonly Problem[]): string {
-  return problems.map(({ path, reason }) => `${JSON.stringify({ path, reason })}\n`).join('');
-}
-
 /** The reason for a failed read of the file system, in words. */
 export function fileReason(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
