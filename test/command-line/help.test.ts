@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { options, originalOptions } from '../../src/engine/ibot/recipe';
@@ -63,6 +63,8 @@ describe('what cannot be done', () => {
     ['crops that patches do not fill', ['train', 'x', ...run, '--global-crops-size', '100'], /not a multiple of patch_size 16/],
     ['a width that heads do not share', ['train', 'x', ...run, '--embed_dim=100', '--num_heads=3'], /cannot be divided/],
     ['a word for a number', ['train', 'x', ...run, '--lr', 'fast'], /lr must be a number.*"fast"/],
+    ['a number without bounds', ['train', 'x', ...run, '--lr', '1e999'], /--lr is a number too large/],
+    ['hours without bounds', ['train', 'x', '--out', at('run'), '--hours', '1e999'], /number is too large/],
     ['a ratio above 1', ['train', 'x', ...run, '--pred_ratio', '0', '1.5'], /pred_ratio must be/],
     ['what is not built', ['train', 'x', ...run, '--optimizer', 'lars'], /LARS is not built yet/],
     ['a missing file of options', ['train', 'x', ...run, '--config', at('none.json')], /no such file/],
@@ -83,6 +85,32 @@ describe('what cannot be done', () => {
   it('an unknown option in a file names the file and the nearest option', async () => {
     const file = writeRecipe(folder.path, { batch_siz: 8 });
     await refuses(['train', 'x', ...run, '--config', file], /recipe-batch_siz\.json: .*batch_siz; did you mean batch_size\?/);
+  });
+
+  it('a number without bounds in a file names the file and the option', async () => {
+    const file = at('unbounded.json');
+    writeFileSync(file, '{"pred_ratio": [0, 1e999]}');
+    await refuses(['train', 'x', ...run, '--config', file], /unbounded\.json: pred_ratio is a number too large/);
+  });
+
+  it('a file of options may begin with the mark of Windows editors', async () => {
+    const file = at('marked.json');
+    writeFileSync(file, '\uFEFF{"global_crops_size": 100}');
+    await refuses(['train', 'x', ...run, '--config', file], /not a multiple of patch_size 16/);
+  });
+
+  it('a run among the pictures is refused on whatever way it gets there', async () => {
+    const pictures = at('true pictures');
+    mkdirSync(pictures);
+    symlinkSync(pictures, at('link'));
+    for (const [from, out] of [
+      [pictures, join(at('link'), 'deep', 'run')],
+      [at('link'), join(pictures, 'run')],
+    ]) {
+      await refuses(['train', from!, '--out', out!, '--preset', 'none'], /only read/);
+    }
+    await refuses(['train', pictures, '--out', at('beside'), '--preset', 'none'], /There are no pictures/);
+    expect(existsSync(at('beside'))).toBe(false);
   });
 
   it('a stack trace comes with --debug only', async () => {

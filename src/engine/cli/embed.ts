@@ -6,7 +6,7 @@ import { folderLabels, scanFolder, type Problem } from '../data';
 import { fileError, openNpyWriter, writeFileAtomic } from '../formats';
 import { wholeNumber } from './flag-values';
 import { interruptible } from './interrupts';
-import { MODEL_FLAG, MODEL_HELP, openModel } from './model';
+import { MODEL_FLAG, MODEL_HELP, openModel, sayModel } from './model';
 import { DEVICE_FLAG, DEVICE_HELP, openDevice, sayDevice } from './open-device';
 import { describeProblems, pictureFeatures } from './picture-features';
 import { counted } from './quantities';
@@ -41,6 +41,7 @@ export function registerEmbed(program: Command): void {
 async function run(folder: string, flags: EmbedFlags, signal: AbortSignal): Promise<void> {
   const screen = commandScreen(flags.json);
   const model = await openModel(flags.model);
+  sayModel(model, screen, flags.json);
   const size = flags.size ?? model.defaultSize;
   const { root, pictures } = await scanFolder(folder);
   const paths = pictures.map(({ path }) => path);

@@ -3,8 +3,9 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '../errors';
 import { fileError, readSafetensors, writeFileAtomic, writeSafetensors } from '../formats';
-import { openModel, openRunModel, type LoadedModel } from './model';
+import { openModel, openRunModel, sayModel, type LoadedModel } from './model';
 import { bytes, millions } from './quantities';
+import { commandScreen } from './screen';
 import { timmArchitecture, timmConfig } from './timm-config';
 
 /** `ibot export RUN`: the teacher's backbone in a form that timm and the Hugging Face hub know. */
@@ -18,6 +19,7 @@ export function registerExport(program: Command): void {
     .addHelpText('after', "\nIn Python:\n  timm.create_model('local-dir:DIR', pretrained=True)")
     .action(async (run: string, flags: { out: string; json?: boolean }) => {
       const model = run.endsWith('.safetensors') ? await openModel(run) : await openRunModel(run);
+      sayModel(model, commandScreen(flags.json), flags.json);
       await requireFree(flags.out);
       const file = join(flags.out, 'model.safetensors');
       await writeModel(model, file);

@@ -14,6 +14,7 @@ export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER):
 
 export function positiveNumber(word: string): number {
   const value = Number(word);
-  if (word.trim() === '' || !Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('It must be a number above 0.');
+  if (Math.abs(value) === Infinity) throw new InvalidArgumentError('The number is too large to compute with.');
+  if (word.trim() === '' || Number.isNaN(value) || value <= 0) throw new InvalidArgumentError('It must be a number above 0.');
   return value;
 }

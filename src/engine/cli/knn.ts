@@ -5,7 +5,7 @@ import { weightedKnn } from '../evaluate';
 import type { Gpu } from '../gpu';
 import { wholeNumber } from './flag-values';
 import { interruptible } from './interrupts';
-import { MODEL_FLAG, MODEL_HELP, openModel, type LoadedModel } from './model';
+import { MODEL_FLAG, MODEL_HELP, openModel, sayModel, type LoadedModel } from './model';
 import { DEVICE_FLAG, DEVICE_HELP, openDevice, sayDevice } from './open-device';
 import { describeProblems, pictureFeatures } from './picture-features';
 import { counted, percent } from './quantities';
@@ -70,6 +70,7 @@ async function labelled(folder: string): Promise<LabelledFolder> {
 async function run(flags: KnnFlags, signal: AbortSignal): Promise<void> {
   const screen = commandScreen(flags.json);
   const model = await openModel(flags.model);
+  sayModel(model, screen, flags.json);
   const size = flags.size ?? model.defaultSize;
   const train = await labelled(flags.train);
   const test = await labelled(flags.test);

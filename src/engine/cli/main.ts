@@ -32,7 +32,7 @@ try {
 function asUserError(error: unknown): UserError | undefined {
   if (error instanceof UserError) return error;
   if (error instanceof GpuLostError) {
-    return new UserError(`${error.message} A run goes on from its last checkpoint with ibot resume.`, 75);
+    return new UserError(`${error.message} A checkpoint that a run has written stays as it is.`, 75);
   }
   if (error instanceof GpuError && error.kind === 'out-of-memory') {
     const advice = 'lower batch_size (or raise accumulate), or the sizes';

@@ -4,8 +4,9 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '../errors';
 import { fileError, openSafetensors } from '../formats';
 import { networkConfigOf, PIXEL_MEAN, PIXEL_STD, teacherBackbone } from '../ibot';
-import { listCheckpoints, readRunFolder, type RunRecord } from '../runs';
+import { checkpointStep, listCheckpoints, readRunFolder, type RunRecord } from '../runs';
 import { readBackbone, readSafetensorsModel, type StoredModel } from './safetensors-model';
+import type { Screen } from './screen';
 
 export const MODEL_FLAG = '--model <run|file>';
 export const MODEL_HELP = "a run's folder, one of its checkpoints, or a .safetensors file with its config.json";
@@ -15,10 +16,11 @@ export interface LoadedModel extends StoredModel {
   defaultSize: number;
   /** Of the run it belongs to, if any. */
   step: number | undefined;
+  /** Why a newer checkpoint of the run was passed over, if one was. */
+  passedOver?: string;
 }
 
 const colours = { mean: PIXEL_MEAN, std: PIXEL_STD };
-const checkpointName = /^step-(\d+)\.safetensors$/;
 
 /** @throws UserError when there is no such model, or it cannot be read. */
 export async function openModel(path: string): Promise<LoadedModel> {
@@ -30,7 +32,7 @@ export async function openModel(path: string): Promise<LoadedModel> {
     throw new UserError(`${path} is neither a run's folder nor a .safetensors file.`);
   }
   const run = dirname(dirname(resolve(path)));
-  if (checkpointName.test(basename(path))) {
+  if (checkpointStep(basename(path)) !== undefined) {
     const record = await readRunFolder(run).catch(() => undefined);
     if (record) return readCheckpointModel(path, record);
   }
@@ -44,11 +46,15 @@ export async function openRunModel(run: string): Promise<LoadedModel> {
   const checkpoints = await listCheckpoints(join(run, 'checkpoints'));
   let failure: unknown;
   for (const { path } of checkpoints) {
+    let model: LoadedModel;
     try {
-      return await readCheckpointModel(path, record);
+      model = await readCheckpointModel(path, record);
     } catch (error) {
       failure ??= error;
+      continue;
     }
+    if (failure === undefined) return model;
+    return { ...model, passedOver: failure instanceof Error ? failure.message : String(failure) };
   }
   throw failure ?? new UserError(`${run} has no checkpoint yet: let the run go on until it has saved one.`);
 }
@@ -58,16 +64,23 @@ async function readCheckpointModel(path: string, { recipe }: RunRecord): Promise
   const file = await openSafetensors(path);
   try {
     const backbone = await readBackbone(file, path, config, 'teacher.backbone.');
-    const step = Number(checkpointName.exec(basename(path))?.[1] ?? Number.NaN);
     return {
       title: path,
       config,
       ...backbone,
       ...colours,
       defaultSize: recipe.global_crops_size,
-      step: Number.isFinite(step) ? step : undefined,
+      step: checkpointStep(basename(path)),
     };
   } finally {
     await file.close();
   }
+}
+
+/** Which model is used, for people; that it is not the newest is said on standard error in any case. */
+export function sayModel({ title, step, passedOver }: LoadedModel, screen: Screen, json = false): void {
+  if (passedOver !== undefined) {
+    process.stderr.write(`Warning: the newest checkpoint does not load (${passedOver}): step ${step} is used instead.\n`);
+  }
+  if (!json) screen.say(`Model: ${title}${step === undefined ? '' : ` (step ${step})`}`);
 }

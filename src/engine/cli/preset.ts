@@ -3,6 +3,7 @@ import { decodePicture, PictureError, picturePath, readPictureFile, splitIndices
 import { UserError } from '../errors';
 import type { Gpu } from '../gpu';
 import { chooseAuto, measureRate, presets } from '../ibot';
+import { checkMemory, fitToMemory } from './requirements';
 
 export const AUTO = 'auto';
 /** The original's defaults, for somebody who sets every option. */
@@ -22,6 +23,8 @@ export interface PresetChoice {
   reasons: readonly string[];
   /** What speaks against starting like this. */
   warning?: string;
+  /** That it fits into the device's memory is known already. */
+  fits?: boolean;
 }
 
 export const presetNames = (): string[] => [AUTO, ...Object.keys(presets), NO_PRESET];
@@ -54,11 +57,15 @@ export async function autoPreset({ gpu, manifest, hours, given }: PresetSituatio
     given,
     ...(hours === undefined ? {} : { hours }),
   });
-  const { options, reasons, tooShort } = choice;
-  if (!tooShort) return { options, reasons };
+  const { recipe, tooShort } = choice;
+  const fitted = given.accumulate !== undefined ? await checkMemory(gpu, recipe) : await fitToMemory(gpu, recipe);
+  const { accumulate } = fitted.recipe;
+  const options = accumulate > recipe.accumulate ? { ...choice.options, accumulate } : choice.options;
+  const fitting: PresetChoice = { options, reasons: [...choice.reasons, fitted.sentence], fits: true };
+  if (!tooShort) return fitting;
   const enough = Number(tooShort.hours.toPrecision(2));
   const warning = `This is too little time to learn anything that lasts: give it ${enough} hours (--hours ${enough}).`;
-  return { options, reasons, warning };
+  return { ...fitting, warning };
 }
 
 /** Of a sample of the pictures, in pixels. @throws UserError when none of them can be read. */

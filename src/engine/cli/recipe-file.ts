@@ -3,12 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { UserError } from '../errors';
 import { fileError } from '../formats';
 import { findOption, options, type Recipe } from '../ibot';
+import { checkMagnitude } from './recipe-flags';
 
 /** @throws UserError when it is not a JSON object of known options. */
 export async function readRecipeFile(file: string): Promise<Record<string, unknown>> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    // Editors on Windows begin a file with a mark.
+    text = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
   } catch (error) {
     throw fileError(error, file);
   }
@@ -21,9 +23,9 @@ export async function readRecipeFile(file: string): Promise<Record<string, unkno
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new UserError(`${file} must hold a JSON object of options, such as {"epochs": 100}.`);
   }
-  for (const name of Object.keys(value)) {
+  for (const [name, given] of Object.entries(value)) {
     try {
-      findOption(name);
+      checkMagnitude(name, findOption(name).option, given);
     } catch (error) {
       if (error instanceof UserError) throw new UserError(`${file}: ${error.message}`);
       throw error;

@@ -78,6 +78,13 @@ export function plainWords(words: readonly string[]): string[] {
   return plain;
 }
 
+/** Refuses a number such as 1e999, which no computer counts with, by the name it was given under. */
+export function checkMagnitude(called: string, { type }: OptionDescriptor, value: unknown): void {
+  if (type !== 'number' && type !== 'integer' && type !== 'numbers') return;
+  if ([value].flat().every((each) => Math.abs(Number(each)) !== Infinity)) return;
+  throw new UserError(`${called} is a number too large to compute with.`);
+}
+
 /** The recipe options among parsed flags, by name, in their types. */
 export function givenOptions(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const given: Record<string, unknown> = {};
@@ -88,6 +95,7 @@ export function givenOptions(flags: Readonly<Record<string, unknown>>): Record<s
     else if (Array.isArray(value)) given[name] = parseOptionWords(name, value.map(String));
     else if (typeof value === 'string') given[name] = parseOptionWords(name, [value]);
     else throw new UserError(`--${name} needs ${option.type === 'text' ? 'a text' : 'a value'}.`);
+    checkMagnitude(`--${name}`, option, given[name]);
   }
   return given;
 }

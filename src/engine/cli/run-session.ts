@@ -28,9 +28,9 @@ export async function carryOut(
   const interrupts = listenForInterrupts(
     () => screen.say('Finishing the step and saving; Ctrl-C again stops at once.'),
     (status) => {
-      // The last checkpoint is whole: they are written under another name first.
+      // A checkpoint that is there is whole: they are written under another name first.
       const goOn = `npm run ibot -- resume ${shellWord(folder)}`;
-      screen.say(`Stopped at once, without saving. To go on from the last checkpoint: ${goOn}`);
+      screen.say(`Stopped at once, without saving. To go on from the last checkpoint, if there is one: ${goOn}`);
       process.exit(status);
     },
   );

@@ -20,6 +20,8 @@ export function screenView(screen: Screen, now: () => number = () => performance
   let knn: number | null = null;
   let baselines: Baselines | undefined;
   let lastLine = now();
+  /** Step of the last checkpoint that is known of. */
+  let saved: number | undefined;
 
   const progress = (event: StepEvent): void => {
     const measured = knn === null ? '' : `  k-NN ${percent(knn)}`;
@@ -42,6 +44,7 @@ export function screenView(screen: Screen, now: () => number = () => performance
       switch (event.event) {
         case 'start':
           ({ stepsPerEpoch, steps } = event);
+          if (event.fromStep > 0) saved = event.fromStep;
           for (const line of describeStart(event)) screen.say(line);
           break;
         case 'preparing':
@@ -66,10 +69,11 @@ export function screenView(screen: Screen, now: () => number = () => performance
           screen.say(event.message);
           break;
         case 'checkpoint':
+          saved = event.step;
           break;
         case 'done':
           screen.clear();
-          for (const line of describeEnd(event, baselines)) screen.say(line);
+          for (const line of describeEnd(event, baselines, saved)) screen.say(line);
       }
     },
   };
@@ -117,11 +121,12 @@ function describeEpoch(event: EpochEvent): string {
   return `Epoch ${event.epoch} of ${event.epochs}: ${parts.join(', ')}`;
 }
 
-function describeEnd(event: DoneEvent, baselines: Baselines | undefined): string[] {
+function describeEnd(event: DoneEvent, baselines: Baselines | undefined, saved: number | undefined): string[] {
   const goOn = `npm run ibot -- resume ${shellWord(event.folder)}`;
   // Why it failed is said by whoever ends the program.
   if (event.state === 'failed') {
-    return event.step > 0 ? [`The run ended at step ${event.step} of ${event.steps}. Its last checkpoint is whole: ${goOn}`] : [];
+    if (saved === undefined) return [];
+    return [`The run ended at step ${event.step} of ${event.steps}. To go on from its checkpoint of step ${saved}: ${goOn}`];
   }
   if (event.state === 'stopped') {
     const why = event.reason ? ` (${event.reason})` : '';

@@ -1,17 +1,19 @@
-import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { makeManifest, type Manifest, type Problem } from '../data';
+import { makeManifest, splitIndices, type Manifest, type Problem } from '../data';
 import { UserError } from '../errors';
 import type { Gpu } from '../gpu';
-import { layerOptions, resolveRecipe, type Recipe } from '../ibot';
-import { runTraining } from '../runs';
+import { layerOptions, measureRate, resolveRecipe, trainingSchedules, type Recipe } from '../ibot';
+import { fitRecipe, runTraining } from '../runs';
 import { positiveNumber } from './flag-values';
 import { DEVICE_FLAG, DEVICE_HELP, openDevice, sayDevice } from './open-device';
 import { describeProblems } from './picture-features';
+import { isInside } from './places';
 import { AUTO, autoPreset, checkPreset, fixedPreset, presetNames, type PresetChoice } from './preset';
 import { counted } from './quantities';
 import { describeRecipe, readRecipeFile } from './recipe-file';
 import { addRecipeFlags, givenOptions } from './recipe-flags';
+import { checkDisk, checkMemory, timeSentence } from './requirements';
 import { carryOut } from './run-session';
 import { commandScreen, type Screen } from './screen';
 import { VERSION } from './version';
@@ -58,7 +60,7 @@ async function train(picturesGiven: string | undefined, flags: TrainFlags): Prom
   const out = flags.out ?? textOf(given.output_dir);
   if (!pictures) throw new UserError('Which pictures? Give their folder: ibot train PICTURES --out RUN.');
   if (!out) throw new UserError('Where shall the run go? Give a new folder with --out.');
-  if (isInside(out, pictures)) {
+  if (await isInside(out, pictures)) {
     const among = `The run ${out} would lie among the pictures in ${pictures}, which are only read`;
     throw new UserError(`${among}: choose a folder elsewhere.`);
   }
@@ -80,15 +82,14 @@ async function train(picturesGiven: string | undefined, flags: TrainFlags): Prom
   if (!flags.json) sayDevice(screen, device);
   const choice = fixed ?? (await chooseAutomatically(screen, device.gpu, manifest, flags.hours, given));
   recipe ??= resolveWith(choice);
-  const { warning } = choice;
-  if (flags.json) console.log(JSON.stringify({ event: 'recipe', preset: flags.preset, reasons: choice.reasons, recipe }));
+  const needs = await requirements(screen, device.gpu, manifest, out, recipe, choice);
+  const reasons = [...choice.reasons, ...needs];
+  if (flags.json) console.log(JSON.stringify({ event: 'recipe', preset: flags.preset, reasons, recipe }));
   else {
-    for (const reason of choice.reasons) screen.say(reason);
+    for (const reason of reasons) screen.say(reason);
     screen.say('Options:');
     for (const line of describeRecipe(recipe, screen.atTerminal ? Math.min(130, screen.columns) : 100)) screen.say(line);
   }
-  if (warning && flags.json) console.log(JSON.stringify({ event: 'warning', code: 'few-steps', message: warning, step: 0 }));
-  else if (warning) screen.say(`Warning: ${warning}`);
   await carryOut(screen, flags.json, out, (session) =>
     runTraining({
       folder: out,
@@ -97,6 +98,7 @@ async function train(picturesGiven: string | undefined, flags: TrainFlags): Prom
       problems,
       recipe: recipe!,
       allowBad: flags.allowBad ?? false,
+      warnings: choice.warning === undefined ? [] : [{ code: 'few-steps', message: choice.warning }],
       version: VERSION,
       ...session,
     }),
@@ -119,13 +121,33 @@ async function chooseAutomatically(
   }
 }
 
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
-
-/** Whether `path` is `folder` or lies below it. */
-function isInside(path: string, folder: string): boolean {
-  const way = relative(resolve(folder), resolve(path));
-  return !isAbsolute(way) && way.split(sep)[0] !== '..';
+/**
+ * Memory, disk and time of a run, in sentences; those that `auto` has told are left out.
+ * @throws UserError where there is too little
+ */
+async function requirements(
+  screen: Screen,
+  gpu: Gpu,
+  manifest: Manifest,
+  out: string,
+  wanted: Recipe,
+  { fits = false }: PresetChoice,
+): Promise<string[]> {
+  const pictures = splitIndices(manifest, 'train').length;
+  const { recipe } = fitRecipe(wanted, pictures);
+  await checkDisk(out, recipe, pictures);
+  if (fits) return [];
+  screen.show('Measuring the device …');
+  try {
+    const { sentence, flops } = await checkMemory(gpu, recipe);
+    const { steps } = trainingSchedules(recipe, Math.floor(pictures / recipe.batch_size));
+    return [sentence, timeSentence(flops, steps, await measureRate(gpu))];
+  } finally {
+    screen.clear();
+  }
 }
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
 
 function sayPictures(screen: Screen, json: boolean | undefined, manifest: Manifest, problems: readonly Problem[]): void {
   if (!json) {

@@ -10,6 +10,8 @@ export interface DeviceMemory {
   bytes: number;
   /** In plain words, e.g. "nvidia-smi". */
   source: string;
+  /** Nobody told: nothing should be refused because of it. */
+  guessed?: boolean;
 }
 
 /** Where nothing is known: what nearly every card of the last years has. */
@@ -47,5 +49,5 @@ export async function deviceMemory(info: GpuInfo): Promise<DeviceMemory> {
   const dedicated = /nvidia/i.test(text) ? await fromNvidia() : /amd|radeon/i.test(text) ? await fromSysfs() : undefined;
   if (dedicated !== undefined) return { bytes: dedicated * 0.9, source: 'the driver' };
   if (/apple|intel/i.test(text)) return { bytes: totalmem() * 0.5, source: "half of this computer's memory, which the device shares" };
-  return { bytes: ASSUMED_BYTES, source: 'a guess, since the system does not tell' };
+  return { bytes: ASSUMED_BYTES, source: 'a guess, since the system does not tell', guessed: true };
 }

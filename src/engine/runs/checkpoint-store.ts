@@ -15,6 +15,12 @@ const ASIDE = '.refused';
 
 export const checkpointName = (step: number): string => `step-${String(step).padStart(8, '0')}.safetensors`;
 
+/** Steps done, by the file's name; undefined for names of other files. */
+export function checkpointStep(name: string): number | undefined {
+  const match = NAME.exec(name);
+  return match ? Number(match[1]) : undefined;
+}
+
 /** There is no room for a checkpoint. What is there stays as it is. */
 class DiskFullError extends UserError {
   constructor(folder: string, needed: number, free: number) {
@@ -42,8 +48,8 @@ export async function listCheckpoints(folder: string): Promise<StoredCheckpoint[
   });
   return names
     .flatMap((name): StoredCheckpoint[] => {
-      const match = NAME.exec(name);
-      return match ? [{ path: join(folder, name), step: Number(match[1]) }] : [];
+      const step = checkpointStep(name);
+      return step === undefined ? [] : [{ path: join(folder, name), step }];
     })
     .sort((a, b) => b.step - a.step);
 }

@@ -83,6 +83,7 @@ export type WarningCode =
   | 'one-output'
   | 'falling-rank'
   | 'batch-lowered'
+  | 'few-steps'
   | 'other-device'
   | 'other-program'
   | 'checkpoint-refused'

@@ -16,6 +16,8 @@ export interface HealthWarning {
 const UNIFORM = 0.98;
 /** Of the largest entropy that a batch's mean could have: below it, there is one output for everything. */
 const ONE_OUTPUT = 0.05;
+/** Of the untrained network's rank: what is above may be chance, as it is measured on some pictures only. */
+const FALLEN_RANK = 0.9;
 
 /** A sign that has to hold for some steps before it counts, and is told once until it has gone. */
 class LastingSign {
@@ -87,7 +89,7 @@ export class HealthMonitor {
   /** What the teacher's features show after `step` steps, beside those of the network before training. */
   rank(step: number, rank: number | null, untrained: number | null): HealthWarning[] {
     if (rank === null || untrained === null) return [];
-    if (!this.fallingRank.observe(this.isWarm(step) && rank < untrained)) return [];
+    if (!this.fallingRank.observe(this.isWarm(step) && rank < FALLEN_RANK * untrained)) return [];
     return [
       {
         code: 'falling-rank',

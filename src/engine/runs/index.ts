@@ -6,5 +6,7 @@ export { resumeTraining, runTraining, type ResumeOptions, type TrainingOptions }
 export { headlineKnn, type Baselines, type DoneEvent, type EpochEvent, type RunEvent, type StepEvent } from './events';
 export { RunFolder, readRunFolder } from './run-folder';
 export { type RunRecord } from './run-record';
-export { listCheckpoints } from './checkpoint-store';
+export { checkpointStep, freeBytes, listCheckpoints } from './checkpoint-store';
+export { checkpointBytes } from './checkpoint';
+export { fitRecipe } from './fit-recipe';
 export { HealthMonitor, NonFiniteError } from './health';

@@ -120,6 +120,8 @@ function epochScalars(event: EpochEvent): Record<string, number> {
     'epoch/loss': event.loss,
     'epoch/cls': event.cls,
     'epoch/patch': event.patch,
+    'epoch/teacher-entropy': event.teacherEntropy,
+    'epoch/entropy-of-mean': event.meanTeacherEntropy,
     'epoch/accuracy': event.accuracy,
     'epoch/nmi': event.nmi,
     'epoch/ari': event.ari,

@@ -1,7 +1,7 @@
 /** The folder of a run: its files by name, made once, held by one process at a time. */
 import { appendFileSync } from 'node:fs';
-import { mkdir, readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { fileError, readJsonLines, writeFileAtomic } from '../formats';
@@ -25,6 +25,8 @@ export class RunFolder {
   private constructor(
     readonly path: string,
     private readonly lock: RunLock,
+    /** The outermost folder that was made for this run; undefined where there was an empty one. */
+    private readonly made: string | undefined,
   ) {
     this.recordFile = join(path, 'run.json');
     this.manifestFile = join(path, 'manifest.jsonl');
@@ -39,7 +41,7 @@ export class RunFolder {
   }
 
   /**
-   * A new folder, or an empty one, locked.
+   * A new folder, or an empty one (what `discard` leaves counts as empty), locked.
    * @throws UserError where there is something already.
    */
   static async create(path: string): Promise<RunFolder> {
@@ -48,15 +50,18 @@ export class RunFolder {
     if (present?.includes('run.json')) {
       throw new UserError(`${folder} holds a run already: go on with \`ibot resume ${path}\`, or choose another folder.`);
     }
-    if (present && present.length > 0) {
+    // A run that could not begin leaves its list of unreadable pictures.
+    if (present?.some((name) => name !== 'bad-pictures.txt')) {
       throw new UserError(`${folder} is not empty: choose another folder for the run (an earlier run goes on with ibot resume).`);
     }
+    let made: string | undefined;
     try {
+      made = present ? undefined : await mkdir(folder, { recursive: true });
       await mkdir(join(folder, 'checkpoints'), { recursive: true });
     } catch (error) {
       throw fileError(error, folder);
     }
-    return new RunFolder(folder, await lockRun(folder));
+    return new RunFolder(folder, await lockRun(folder), made);
   }
 
   /**
@@ -73,7 +78,7 @@ export class RunFolder {
       await lock.release();
       throw fileError(error, folder);
     }
-    return new RunFolder(folder, lock);
+    return new RunFolder(folder, lock, undefined);
   }
 
   readRecord(): Promise<RunRecord> {
@@ -108,6 +113,24 @@ export class RunFolder {
       if (parsed.success) pictures.push(parsed.data);
     }
     return pictures;
+  }
+
+  /**
+   * Releases and removes a run that never began, so that its folder is free again. A list of unreadable pictures stays,
+   * since it may be the reason; files of others stay, and folders with them.
+   */
+  async discard(): Promise<void> {
+    const { recordFile, manifestFile, metricsFile, eventsFile, logFile, badPicturesFile, baselinesFile } = this;
+    const nothingListed = (await stat(badPicturesFile).catch(() => undefined))?.size === 0;
+    const list = nothingListed ? [badPicturesFile] : [];
+    for (const file of [...list, metricsFile, eventsFile, baselinesFile, manifestFile, logFile, recordFile]) {
+      await unlink(file).catch(() => undefined);
+    }
+    await this.release();
+    const remove = (folder: string): Promise<boolean> => rmdir(folder).then(() => true, () => false);
+    await remove(this.checkpointFolder);
+    if (this.made === undefined) return;
+    for (let folder = this.path; await remove(folder); folder = dirname(folder)) if (folder === this.made) return;
   }
 
   release(): Promise<void> {

@@ -4,8 +4,9 @@ import { readManifest, splitIndices, writeManifest, type Manifest, type Problem 
 import { UserError } from '../errors';
 import { Network, networkConfigOf, trainingSchedules, type Recipe } from '../ibot';
 import { closingAll, type Closable } from './closing-all';
-import type { DoneEvent, RunEvent } from './events';
+import type { DoneEvent, RunEvent, WarningCode } from './events';
 import { fitRecipe } from './fit-recipe';
+import { NonFiniteError } from './health';
 import { describeForLog } from './log-lines';
 import { makeRun, type RunEnvironment, type RunSetup } from './make-run';
 import { RunFolder } from './run-folder';
@@ -28,10 +29,12 @@ export interface TrainingOptions extends ResumeOptions {
   problems?: readonly Problem[];
   /** Go on when more than a tenth of the pictures cannot be read. */
   allowBad?: boolean;
+  /** What speaks against this run, known before it begins: told and logged first. */
+  warnings?: readonly { code: WarningCode; message: string }[];
 }
 
 /**
- * Trains in a new folder, to the end or until the signal.
+ * Trains in a new folder, to the end or until the signal. One that fails before its first step leaves no folder.
  * @throws UserError for what somebody can mend; the run can then be resumed from its last checkpoint
  */
 export async function runTraining(options: TrainingOptions): Promise<DoneEvent> {
@@ -42,6 +45,7 @@ export async function runTraining(options: TrainingOptions): Promise<DoneEvent> 
   const network = new Network(networkConfigOf(recipe));
   const { steps } = trainingSchedules(recipe, stepsPerEpoch);
   const folder = await RunFolder.create(options.folder);
+  let begun = false;
   try {
     const record: RunRecord = {
       format: 'ibot-workbench run',
@@ -66,9 +70,18 @@ export async function runTraining(options: TrainingOptions): Promise<DoneEvent> 
     };
     await folder.writeRecord(record);
     await folder.writeBadPictures(problems.map((problem) => ({ ...problem, step: 0 })));
-    const emit = emitter(folder, options);
+    const logged = emitter(folder, options);
+    const emit = (event: RunEvent): void => {
+      if (event.event === 'step' || event.event === 'checkpoint') begun = true;
+      logged(event);
+    };
     if (change) emit({ event: 'warning', code: 'batch-lowered', message: change, step: 0 });
+    for (const warning of options.warnings ?? []) emit({ event: 'warning', ...warning, step: 0 });
     return await carryOut({ ...options, emit, folder, record, manifest, network });
+  } catch (error) {
+    // There is nothing to resume, and the next attempt may want the name. A diagnosis is worth keeping.
+    if (!begun && !(error instanceof NonFiniteError)) await folder.discard();
+    throw error;
   } finally {
     await folder.release();
   }

@@ -73,12 +73,14 @@ describe('health of a run', () => {
     expect(codes).toEqual(['9 one-output', '60 one-output']);
   });
 
-  test('sees a rank below that of the untrained network, twice running after the warm-up, and says it once', () => {
+  test('sees a rank clearly below that of the untrained network, twice running after the warm-up, and says it once', () => {
     const monitor = new HealthMonitor(recipe, 10, 200);
     const ranks: [step: number, rank: number | null][] = [
       [5, 8],
       [10, 8],
       [20, 12],
+      [22, 9.2],
+      [24, 9.2],
       [30, 8],
       [40, null],
       [50, 7],

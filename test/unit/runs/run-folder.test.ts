@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -125,12 +125,26 @@ describe('what a run meets', () => {
     const folder = join(await temporaryFolder(), 'run');
     await expect(start({ manifest, problems, recipe, folder })).rejects.toThrow(/cannot be read/);
     expect(await readFile(join(folder, 'bad-pictures.txt'), 'utf8')).toContain('"path":"bad/');
+    // Nothing else, so the same folder can be taken again.
+    expect(await readdir(folder)).toEqual(['bad-pictures.txt']);
 
-    const allowed = await start({ manifest, problems, recipe, allowBad: true });
+    const allowed = await start({ manifest, problems, recipe, folder, allowBad: true });
     expect(allowed.done.state).toBe('finished');
     const lines = (await readFile(join(allowed.folder, 'bad-pictures.txt'), 'utf8')).trim().split('\n');
     const listed = lines.map((line) => (JSON.parse(line) as { path: string }).path);
     expect(listed.sort()).toEqual([0, 1, 2, 3, 4, 5].map((i) => `bad/${i}.png`));
     expect(allowed.events.some((event) => event.event === 'warning' && event.code === 'bad-pictures')).toBe(true);
+  });
+
+  test('a run that cannot begin leaves no folder that was not there before', async () => {
+    const manifest = await tinyManifest();
+    const above = await temporaryFolder();
+    const folder = join(above, 'deep', 'run');
+    const failing = { manifest, recipe: tinyRecipe(), freeBytes: () => Promise.resolve(0) };
+    await expect(start({ ...failing, folder })).rejects.toThrow(/disk/);
+    expect(await readdir(above)).toEqual([]);
+    await mkdir(folder, { recursive: true });
+    await expect(start({ ...failing, folder })).rejects.toThrow(/disk/);
+    expect(await readdir(folder)).toEqual([]);
   });
 });
