@@ -103,6 +103,18 @@ describe('the screen', () => {
     expect(read().replaceAll(/\r|\x1b\[K/g, '').length).toBeLessThan(60);
   });
 
+  it('tells how to go on after a failure where there is a checkpoint, and only there', () => {
+    const done = { event: 'done', state: 'failed', folder: 'runs/a', step: 7, steps: 9, knn: null, bestKnn: null, reason: 'x' } as const;
+    const without = record(false);
+    screenView(without.screen).event(done);
+    expect(without.read()).toBe('');
+    const saved = record(false);
+    const view = screenView(saved.screen);
+    view.event({ event: 'checkpoint', step: 5, epoch: 1, path: 'p', bytes: 1, seconds: 1 });
+    view.event(done);
+    expect(saved.read()).toBe('The run ended at step 7 of 9. To go on from its checkpoint of step 5: npm run ibot -- resume runs/a\n');
+  });
+
   it('says durations as people do', () => {
     expect([42, 200, 3900, 200_000].map(duration)).toEqual(['42 s', '3 min 20 s', '1 h 05 min', '2 d 7 h']);
   });

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -62,8 +62,13 @@ describe('train --json', () => {
     const { status, stdout } = await ibot('train', pictures, '--out', at('chosen'), '--config', config, '--hours', '0.01', '--json');
     expect(status).toBe(0);
     const [chosen, ...events] = parsedLines(stdout);
-    expect(chosen).toMatchObject({ preset: 'auto', recipe: { embed_dim: 16, epochs: 0.5, momentum_teacher: 0.99 } });
-    expect((chosen!.reasons as string[]).join(' ')).toMatch(/36 pictures to train on, \d+ pixels/);
+    expect(chosen).toMatchObject({ preset: 'auto', recipe: { embed_dim: 16, epochs: 0.5, momentum_teacher: 0.98, teacher_temp: 0.02, koleo_weight: 0.5 } });
+    expect((chosen!.recipe as { blur_radius: number[] }).blur_radius[1]).toBeLessThan(0.5);
+    const reasons = (chosen!.reasons as string[]).join(' ');
+    expect(reasons).toMatch(/36 pictures to train on, \d+ pixels/);
+    expect(reasons).toMatch(/It takes [\d.]+ MiB of the [\d.]+ [GT]iB of memory/);
+    expect(events[0]).toMatchObject({ event: 'warning', code: 'few-steps' });
+    expect(readFileSync(at('chosen', 'log.txt'), 'utf8')).toMatch(/Warning: This is too little time/);
     expect(events.at(-1)).toMatchObject({ event: 'done', state: 'finished', steps: 2 });
   });
 
@@ -76,6 +81,14 @@ describe('train --json', () => {
     const { status, stderr } = await ibot('train', pictures, '--out', run, '--preset', 'none');
     expect(status).not.toBe(0);
     expect(stderr).toMatch(/ibot resume/);
+  });
+
+  it('refuses a run that does not fit, before its folder is made', async () => {
+    const large = ['--embed_dim', '4096', '--num_heads', '32', '--depth', '64', '--batch_size', '2'];
+    const { status, stderr } = await ibot('train', pictures, '--out', at('too large'), '--preset', 'paper-vit-s', ...large);
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(/does not fit into .*: choose a smaller arch/);
+    expect(existsSync(at('too large'))).toBe(false);
   });
 
   it('resume of a run that is through changes nothing', async () => {
@@ -136,6 +149,16 @@ describe('a trained model', () => {
     expect(rows.map(({ path, label }) => path === `${label}/1.JPG` || path === `${label}/2.JPG`)).toEqual(Array(10).fill(true));
     expect(new Set(rows.map(({ label }) => label))).toEqual(new Set(names));
     expect(readdirSync(at('features')).sort()).toEqual(['f.csv', 'f.npy', 'f.patches.npy']);
+  });
+
+  it('is taken from an older checkpoint where the newest is damaged, which is said', async () => {
+    const damaged = at('damaged');
+    cpSync(run, damaged, { recursive: true });
+    truncateSync(join(damaged, 'checkpoints', 'step-00000012.safetensors'), 1000);
+    const { status, stdout, stderr } = await ibot('export', damaged, '--out', at('older'));
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/the newest checkpoint does not load \(.*\): step 8 is used instead/);
+    expect(stdout).toMatch(/Model: .*step-00000008\.safetensors \(step 8\)/);
   });
 
   it('is refused pictures that its patches do not fill', async () => {

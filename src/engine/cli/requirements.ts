@@ -1,11 +1,11 @@
 /** What a run takes of the device's memory, of time and of the disk: looked at before its folder is made. */
-import { dirname, resolve } from 'node:path';
 import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { UserError } from '../errors';
 import { deviceMemory, type DeviceMemory, type Gpu } from '../gpu';
 import { fitMemory, memoryOf, Network, networkConfigOf, type Recipe, type TrainerMemory } from '../ibot';
 import { checkpointBytes, freeBytes } from '../runs';
-import { bytes, duration } from './quantities';
+import { bytes, counted, duration } from './quantities';
 
 export interface MemoryNeed {
   recipe: Recipe;
@@ -16,13 +16,19 @@ export interface MemoryNeed {
 }
 
 const totalOf = ({ arenaBytes, stateBytes }: TrainerMemory): number => arenaBytes + stateBytes;
-const there = ({ bytes: count, source }: DeviceMemory): string => `the ${bytes(count)} of memory that there are (source: ${source})`;
+const there = ({ bytes: count, source }: DeviceMemory): string =>
+  `the ${bytes(count)} of memory that there are (source: ${source})`;
+
+/** What parts of a batch do to the result. */
+const effectOfParts = ({ koleo_weight: koleo }: Recipe): string =>
+  koleo > 0 ? ' (KoLeo then compares within each part)' : ', with the same result';
 
 /** The recipe with its batch in as many parts as fit. @throws UserError where even single pictures do not. */
 export async function fitToMemory(gpu: Gpu, wanted: Recipe, memory?: DeviceMemory): Promise<MemoryNeed> {
   const available = memory ?? (await deviceMemory(gpu.info));
   const { recipe, memory: needed } = fitMemory(gpu, wanted, available.bytes);
-  const parts = recipe.accumulate > wanted.accumulate ? `; a batch is computed in ${recipe.accumulate} parts to fit` : '';
+  const split = `; a batch is computed in ${recipe.accumulate} parts to fit${effectOfParts(recipe)}`;
+  const parts = recipe.accumulate > wanted.accumulate ? split : '';
   return { recipe, sentence: `It takes ${bytes(totalOf(needed))} of ${there(available)}${parts}.`, flops: needed.flops };
 }
 
@@ -37,16 +43,20 @@ export async function checkMemory(gpu: Gpu, recipe: Recipe, memory?: DeviceMemor
     const unknown = 'how much this device has is not known; if it is too little, raise accumulate';
     return { recipe, sentence: `It takes ${bytes(totalOf(needed))} of memory; ${unknown}.`, flops: needed.flops };
   }
-  const takes = needed ? `takes ${bytes(totalOf(needed))}` : 'has tensors that are larger than this device allows';
-  const message = `This run ${takes} and does not fit into ${there(available)}`;
+  const message = needed
+    ? `This run takes ${bytes(totalOf(needed))} and does not fit into ${there(available)}`
+    : 'This run has tensors that are larger than the device allows';
   // Throws, in its own words, where nothing helps but a smaller model.
   const { accumulate } = fitMemory(gpu, recipe, available.bytes).recipe;
-  throw new UserError(`${message}: give --accumulate ${accumulate}, which computes a batch in parts with the same result.`);
+  throw new UserError(`${message}: give --accumulate ${accumulate}, which computes a batch in parts${effectOfParts(recipe)}.`);
 }
 
-/** "About 3 h 20 min at the speed that this device shows: …" */
-export const timeSentence = (flops: number, steps: number, flopsPerSecond: number): string =>
-  `The ${steps.toLocaleString('en-GB')} steps take about ${duration((flops * steps) / flopsPerSecond)} on this device, measuring not counted.`;
+/** The time that steps take, in plain words. */
+export function timeSentence(flops: number, steps: number, flopsPerSecond: number): string {
+  const seconds = Math.max(1, (flops * steps) / flopsPerSecond);
+  const about = `about ${duration(Math.round(seconds))} on this device`;
+  return `${counted(steps, 'step')} of training, ${about}, not counting what is measured.`;
+}
 
 /**
  * Room for the checkpoints that will be kept, and for one more while it is written.

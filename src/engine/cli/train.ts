@@ -135,11 +135,14 @@ async function requirements(
 ): Promise<string[]> {
   const pictures = splitIndices(manifest, 'train').length;
   const { recipe } = fitRecipe(wanted, pictures);
-  await checkDisk(out, recipe, pictures);
-  if (fits) return [];
+  if (fits) {
+    await checkDisk(out, recipe, pictures);
+    return [];
+  }
   screen.show('Measuring the device …');
   try {
     const { sentence, flops } = await checkMemory(gpu, recipe);
+    await checkDisk(out, recipe, pictures);
     const { steps } = trainingSchedules(recipe, Math.floor(pictures / recipe.batch_size));
     return [sentence, timeSentence(flops, steps, await measureRate(gpu))];
   } finally {
