@@ -125,7 +125,7 @@ function optionsFor(input: AutoInput, chosen: Size, epochs: number): Record<stri
     out_dim: outputs(pictures),
     shared_head: true,
     norm_last_layer: true,
-    koleo_weight: pictures < 100_000 ? 0.5 : 0.1,
+    koleo_weight: pictures < 100_000 ? 0.3 : 0.1,
     lr: pictures < 100_000 ? 8e-3 : 2e-3,
     min_lr: 1e-6,
     warmup_epochs: round(0.1 * epochs, 3),

@@ -154,7 +154,7 @@ async function makeTrainer(
     if (!tooLarge) throw error;
     throw new UserError(
       `The device's memory is too small for this run (${error.message}): raise accumulate, which computes a batch in ` +
-        'parts with the same result, or lower batch_size, local_crops_number or global_crops_size.',
+        'parts, or lower batch_size, local_crops_number or global_crops_size.',
     );
   }
 }
