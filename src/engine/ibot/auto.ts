@@ -1,7 +1,7 @@
 /**
  * `auto`: options chosen from the number of pictures, their size, and what the device can compute in the time there is.
  * The paper's values are for 1.3 million pictures and collapse on small folders. Starting points: LightlyTrain's DINO
- * defaults by the size of the set, and this project's own runs (docs/results.md).
+ * defaults by the size of the set, and short trials of our own, which settle nothing yet (docs/results.md).
  */
 import { UserError } from '../errors';
 import { resolveRecipe, type Recipe } from './recipe';
@@ -173,7 +173,7 @@ function describe(input: AutoInput, recipe: Recipe, seen: number, steps: number,
       (warmups > 0 ? `, learning rate warmed up over the first ${share(recipe.warmup_epochs)}` : '') +
       ': what keeps small sets from collapsing.',
     ...(recipe.koleo_weight > 0
-      ? [`Features of a batch are pushed apart with weight ${recipe.koleo_weight} (KoLeo), which gets short runs going.`]
+      ? [`Features of a batch are pushed apart with weight ${recipe.koleo_weight} (KoLeo), which keeps their rank from falling.`]
       : []),
   ];
 }
