@@ -20,6 +20,23 @@ const considered = [
     why: 'used unchanged by the build tool alone, and no part of the program',
   },
   {
+    licence: 'MPL-2.0',
+    name: /^axe-core$/,
+    development: true,
+    why: 'axe, used unchanged by the accessibility tests alone, and no part of the program',
+  },
+  {
+    licence: 'CC-BY-4.0',
+    name: /^caniuse-lite$/,
+    development: true,
+    why: 'facts about browsers that a build tool looks up, and no part of the program',
+  },
+  {
+    licence: 'OFL-1.1',
+    name: /^@fontsource(-variable)?\//,
+    why: 'the typefaces Inter and JetBrains Mono, bundled unchanged, which the licence allows with any program',
+  },
+  {
     licence: 'LGPL-3.0-or-later',
     name: /^@img\/sharp-(libvips|win32|wasm32)/,
     why: 'libvips, which sharp decodes pictures with: a library of its own beside the program, unchanged and replaceable',
@@ -64,7 +81,13 @@ function licenceOf(path, { license }) {
   const said = existsSync(own) ? JSON.parse(readFileSync(own, 'utf8')).license : undefined;
   const plain = typeof said === 'object' ? said?.type : said;
   if (plain && license && plain !== license) return `${plain} by the package, ${license} by the lock file`;
-  return plain ?? license ?? 'not stated';
+  return plain ?? license ?? licenceFile(path) ?? 'not stated';
+}
+
+/** Some packages say it in the file alone. */
+function licenceFile(path) {
+  const file = join(root, path, 'LICENSE');
+  return existsSync(file) && readFileSync(file, 'utf8').startsWith('MIT License\n') ? 'MIT' : undefined;
 }
 
 /** Every part of an `A AND B`, or one of an `A OR B`. */
