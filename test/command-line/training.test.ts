@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -154,11 +154,20 @@ describe('a trained model', () => {
   it('is taken from an older checkpoint where the newest is damaged, which is said', async () => {
     const damaged = at('damaged');
     cpSync(run, damaged, { recursive: true });
-    truncateSync(join(damaged, 'checkpoints', 'step-00000012.safetensors'), 1000);
+    const newest = join(damaged, 'checkpoints', 'step-00000012.safetensors');
+    const bytes = readFileSync(newest);
+    const headerEnd = 8 + Number(bytes.readBigUInt64LE());
+    const header = JSON.parse(bytes.subarray(8, headerEnd).toString()) as Record<string, { data_offsets: [number, number] }>;
+    // One bit of a weight: without a checksum nobody would notice.
+    bytes[headerEnd + header['teacher.backbone.blocks.0.mlp.fc1.weight']!.data_offsets[0] + 9]! ^= 1;
+    writeFileSync(newest, bytes);
     const { status, stdout, stderr } = await ibot('export', damaged, '--out', at('older'));
     expect(status).toBe(0);
-    expect(stderr).toMatch(/the newest checkpoint does not load \(.*\): step 8 is used instead/);
+    expect(stderr).toMatch(/the newest checkpoint does not load \(.*fc1\.weight does not match its checksum\.\): step 8 is used instead/);
     expect(stdout).toMatch(/Model: .*step-00000008\.safetensors \(step 8\)/);
+    const named = await ibot('embed', pictures, '--model', newest, '--out', at('x'));
+    expect(named.status).toBe(1);
+    expect(named.stderr).toMatch(/does not match its checksum\. Name the run's folder, .*damaged, in its place/);
   });
 
   it('is refused pictures that its patches do not fill', async () => {

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '../errors';
-import { fileError, openSafetensors } from '../formats';
+import { DamagedFileError, fileError, openSafetensors } from '../formats';
 import { networkConfigOf, PIXEL_MEAN, PIXEL_STD, teacherBackbone } from '../ibot';
 import { checkpointStep, listCheckpoints, readRunFolder, type RunRecord } from '../runs';
 import { readBackbone, readSafetensorsModel, type StoredModel } from './safetensors-model';
@@ -34,7 +34,11 @@ export async function openModel(path: string): Promise<LoadedModel> {
   const run = dirname(dirname(resolve(path)));
   if (checkpointStep(basename(path)) !== undefined) {
     const record = await readRunFolder(run).catch(() => undefined);
-    if (record) return readCheckpointModel(path, record);
+    if (record) {
+      return readCheckpointModel(path, record).catch((error: unknown) => {
+        throw withAdvice(error, `Name the run's folder, ${run}, in its place: then the newest whole checkpoint is taken.`);
+      });
+    }
   }
   const model = await readSafetensorsModel(path, colours);
   return { ...model, defaultSize: model.config.imgSize, step: undefined };
@@ -56,8 +60,13 @@ export async function openRunModel(run: string): Promise<LoadedModel> {
     if (failure === undefined) return model;
     return { ...model, passedOver: failure instanceof Error ? failure.message : String(failure) };
   }
-  throw failure ?? new UserError(`${run} has no checkpoint yet: let the run go on until it has saved one.`);
+  if (failure !== undefined) throw withAdvice(failure, `${run} has no other that can be read: put a copy back, or train again.`);
+  throw new UserError(`${run} has no checkpoint yet: let the run go on until it has saved one.`);
 }
+
+/** What to do about a damaged file, behind what is wrong with it. */
+const withAdvice = (error: unknown, advice: string): unknown =>
+  error instanceof DamagedFileError ? new UserError(`${error.message} ${advice}`) : error;
 
 async function readCheckpointModel(path: string, { recipe }: RunRecord): Promise<LoadedModel> {
   const config = teacherBackbone(networkConfigOf(recipe));

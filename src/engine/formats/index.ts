@@ -6,19 +6,21 @@ export { fileError, writeAtomically, writeFileAtomic } from './atomic';
 export { openJsonLines, readJsonLines, truncateJsonLines, type JsonLinesWriter } from './jsonl';
 export { openNpyWriter, parseNpy, readNpy, writeNpy, type NpyArray, type NpyData, type NpyWriter } from './npy';
 export {
-  bytesPerElement,
   openSafetensors,
-  parseSafetensors,
   readSafetensors,
   toFloat32,
   writeSafetensors,
   writeSafetensorsTo,
   type SafetensorsContents,
-  type SafetensorsEntry,
   type SafetensorsFile,
-  type StoredDtype,
   type StoredTensor,
+} from './safetensors';
+export {
+  bytesPerElement,
+  DamagedFileError,
+  type SafetensorsEntry,
+  type StoredDtype,
   type TensorBytes,
   type TensorHeader,
-} from './safetensors';
+} from './safetensors-header';
 export { openEventFile, readEvents, truncateEvents, type EventFile, type LoggedEvent } from './tensorboard';

@@ -1,43 +1,27 @@
 /**
  * safetensors: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}}, then the data.
  * https://github.com/huggingface/safetensors (README, "Format"): headers up to 100 MB, offsets without gaps or overlap.
- * Tensors are read and written one at a time, so a file may be larger than memory for buffers allows.
+ * Tensors are read and written one at a time, so a file may be larger than memory for buffers allows. Where a file has
+ * checksums (see `safetensors-checksums.ts`), what is read is held against them.
  */
 import { open, type FileHandle } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import { UserError } from '../errors';
 import { fileError, writeAtomically } from './atomic';
-
-export type TensorBytes =
-  | Float64Array
-  | Float32Array
-  | BigInt64Array
-  | BigUint64Array
-  | Int32Array
-  | Uint32Array
-  | Int16Array
-  | Uint16Array
-  | Int8Array
-  | Uint8Array;
-
-/** F16, BF16 and the 8-bit floats are kept as their bits; `toFloat32` converts. */
-const ARRAYS = {
-  F64: Float64Array,
-  F32: Float32Array,
-  F16: Uint16Array,
-  BF16: Uint16Array,
-  F8_E4M3: Uint8Array,
-  F8_E5M2: Uint8Array,
-  I64: BigInt64Array,
-  U64: BigUint64Array,
-  I32: Int32Array,
-  U32: Uint32Array,
-  I16: Int16Array,
-  U16: Uint16Array,
-  I8: Int8Array,
-  U8: Uint8Array,
-  BOOL: Uint8Array,
-} as const;
-export type StoredDtype = keyof typeof ARRAYS;
+import { ChecksumReader, ChecksumWriter } from './safetensors-checksums';
+import {
+  ARRAYS,
+  bytesPerElement,
+  DamagedFileError,
+  elements,
+  encodeHeader,
+  headerLength,
+  parseHeader,
+  type SafetensorsEntry,
+  type StoredDtype,
+  type TensorBytes,
+  type TensorHeader,
+} from './safetensors-header';
 
 export interface StoredTensor {
   dtype: StoredDtype;
@@ -45,95 +29,9 @@ export interface StoredTensor {
   data: TensorBytes;
 }
 
-/** Where a tensor lies: `start` counts from the beginning of the data, in bytes. */
-export interface TensorHeader {
-  dtype: StoredDtype;
-  shape: number[];
-  start: number;
-  bytes: number;
-}
-
 export interface SafetensorsContents {
   tensors: Map<string, StoredTensor>;
   metadata: Record<string, string>;
-}
-
-/** What to write: the data at hand, or a function that gives it in pieces when its turn comes. */
-export interface SafetensorsEntry {
-  name: string;
-  dtype: StoredDtype;
-  shape: readonly number[];
-  data: ArrayBufferView | (() => AsyncIterable<ArrayBufferView>);
-}
-
-const HEADER_LIMIT = 100_000_000;
-
-export const bytesPerElement = (dtype: StoredDtype): number => ARRAYS[dtype].BYTES_PER_ELEMENT;
-
-const isDtype = (value: unknown): value is StoredDtype => typeof value === 'string' && Object.hasOwn(ARRAYS, value);
-
-const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-
-/** Number of elements, or undefined where it is no safe integer. */
-function elements(shape: readonly number[]): number | undefined {
-  let count = 1;
-  for (const size of shape) count *= size;
-  return isSize(count) ? count : undefined;
-}
-
-interface ParsedHeader {
-  entries: Map<string, TensorHeader>;
-  metadata: Record<string, string>;
-}
-
-/** Checks everything that the header claims against the `dataBytes` that follow it. */
-function parseHeader(text: string, dataBytes: number, file: string): ParsedHeader {
-  const bad = (what: string): UserError => new UserError(`${file} is not a whole safetensors file: ${what}.`);
-  let header: unknown;
-  try {
-    header = JSON.parse(text);
-  } catch {
-    throw bad('its header is not JSON');
-  }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) throw bad('its header is not a JSON object');
-  const entries = new Map<string, TensorHeader>();
-  let metadata: Record<string, string> = {};
-  for (const [name, value] of Object.entries(header as Record<string, unknown>)) {
-    if (typeof value !== 'object' || value === null) throw bad(`the entry ${JSON.stringify(name)} is not an object`);
-    if (name === '__metadata__') {
-      if (Object.values(value).some((text) => typeof text !== 'string')) throw bad('its metadata is not text');
-      metadata = Object.fromEntries(Object.entries(value as Record<string, string>));
-      continue;
-    }
-    const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
-    const of = `of the tensor ${JSON.stringify(name)}`;
-    if (!isDtype(dtype)) throw bad(`the type ${of} is unknown (${String(JSON.stringify(dtype)).slice(0, 40)})`);
-    if (!Array.isArray(shape) || !shape.every(isSize)) throw bad(`the shape ${of} is no list of sizes`);
-    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) throw bad(`the place ${of} is missing`);
-    const [start, end] = offsets as [number, number];
-    if (start > end || end > dataBytes) throw bad(`the data ${of} lie outside the file`);
-    const count = elements(shape as number[]);
-    if (count === undefined || count * bytesPerElement(dtype) !== end - start) {
-      throw bad(`the data ${of} have ${end - start} bytes, which does not fit its shape [${shape.join(', ')}]`);
-    }
-    entries.set(name, { dtype, shape: shape as number[], start, bytes: end - start });
-  }
-  let reached = 0;
-  for (const entry of [...entries.values()].sort((a, b) => a.start - b.start || a.bytes - b.bytes)) {
-    if (entry.start !== reached) throw bad(entry.start < reached ? 'its tensors overlap' : 'there is a gap between its tensors');
-    reached += entry.bytes;
-  }
-  if (reached !== dataBytes) throw bad(`${dataBytes - reached} bytes at its end belong to no tensor`);
-  return { entries, metadata };
-}
-
-function headerLength(prefix: Uint8Array, fileBytes: number, file: string): number {
-  const bad = (what: string): UserError => new UserError(`${file} is not a whole safetensors file: ${what}.`);
-  if (prefix.byteLength < 8) throw bad('it is shorter than 8 bytes');
-  const length = Number(new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true));
-  if (length > HEADER_LIMIT) throw bad('its header would be larger than 100 MB');
-  if (length + 8 > fileBytes) throw bad('it ends within its header');
-  return length;
 }
 
 function emptyTensor(entry: TensorHeader): { tensor: StoredTensor; bytes: Uint8Array } {
@@ -141,35 +39,21 @@ function emptyTensor(entry: TensorHeader): { tensor: StoredTensor; bytes: Uint8A
   return { tensor: { dtype: entry.dtype, shape: entry.shape, data }, bytes: new Uint8Array(data.buffer) };
 }
 
-/** Reads a whole file from memory; `nameForErrors` is what messages call it. Throws UserError on anything irregular. */
-export function parseSafetensors(bytes: Uint8Array, nameForErrors: string): SafetensorsContents {
-  const length = headerLength(bytes, bytes.byteLength, nameForErrors);
-  const data = bytes.subarray(8 + length);
-  const { entries, metadata } = parseHeader(
-    new TextDecoder().decode(bytes.subarray(8, 8 + length)),
-    data.byteLength,
-    nameForErrors,
-  );
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, entry] of entries) {
-    const { tensor, bytes: target } = emptyTensor(entry);
-    target.set(data.subarray(entry.start, entry.start + entry.bytes));
-    tensors.set(name, tensor);
-  }
-  return { tensors, metadata };
-}
-
-/** An open file: its header is checked, its tensors are read on demand. Close it. */
+/**
+ * An open file: its header is checked, its tensors are read on demand. Close it. Where the file has checksums, reading a
+ * tensor to its end fails with a DamagedFileError if it is not what was written.
+ */
 export interface SafetensorsFile {
   readonly entries: ReadonlyMap<string, TensorHeader>;
-  readonly metadata: Record<string, string>;
+  readonly metadata: Readonly<Record<string, string>>;
   /** One tensor, in memory of its own. */
   read(name: string): Promise<StoredTensor>;
-  /** Fills `target` from the tensor's bytes, beginning `offset` bytes into it: for staging buffers of bounded size. */
-  readInto(name: string, offset: number, target: Uint8Array): Promise<void>;
+  /** The tensor's bytes in pieces of at most `most` bytes, each in memory of its own. */
+  pieces(name: string, most: number): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
   close(): Promise<void>;
 }
 
+/** @throws DamagedFileError where it is cut off, damaged, or no safetensors file; UserError where it cannot be opened */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   let handle: FileHandle;
   try {
@@ -179,12 +63,19 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
   try {
     const { size } = await handle.stat();
-    const prefix = new Uint8Array(8);
-    await readFully(handle, prefix, 0, path, Math.min(8, size));
-    const length = headerLength(size < 8 ? prefix.subarray(0, size) : prefix, size, path);
-    const text = new Uint8Array(length);
-    await readFully(handle, text, 8, path);
-    const { entries, metadata } = parseHeader(new TextDecoder().decode(text), size - 8 - length, path);
+    const prefix = new Uint8Array(Math.min(8, size));
+    await readFully(handle, prefix, 0, path);
+    const header = new Uint8Array(8 + headerLength(prefix, size, path));
+    await readFully(handle, header, 0, path);
+    const parsed = parseHeader(new TextDecoder().decode(header.subarray(8)), size - header.length, path);
+    const { entries, metadata } = parsed;
+    const readInto = (entry: TensorHeader, offset: number, target: Uint8Array): Promise<void> =>
+      readFully(handle, target, header.length + entry.start + offset, path);
+    const checksums = await ChecksumReader.open(path, parsed, header, async (entry) => {
+      const bytes = new Uint8Array(entry.bytes);
+      await readInto(entry, 0, bytes);
+      return bytes;
+    });
     const find = (name: string): TensorHeader => {
       const entry = entries.get(name);
       if (!entry) throw new UserError(`${path} has no tensor named ${JSON.stringify(name)}.`);
@@ -196,15 +87,20 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
       async read(name) {
         const entry = find(name);
         const { tensor, bytes } = emptyTensor(entry);
-        await readFully(handle, bytes, 8 + length + entry.start, path);
+        await readInto(entry, 0, bytes);
+        checksums?.check(name, entry, crc32(bytes));
         return tensor;
       },
-      async readInto(name, offset, target) {
+      async *pieces(name, most) {
         const entry = find(name);
-        if (offset < 0 || offset + target.byteLength > entry.bytes) {
-          throw new RangeError(`${name}: ${offset} + ${target.byteLength} bytes exceed its ${entry.bytes}`);
+        let sum = 0;
+        for (let done = 0; done < entry.bytes; done += most) {
+          const piece = new Uint8Array(Math.min(most, entry.bytes - done));
+          await readInto(entry, done, piece);
+          if (checksums) sum = crc32(piece, sum);
+          yield piece;
         }
-        await readFully(handle, target, 8 + length + entry.start + offset, path);
+        checksums?.check(name, entry, sum);
       },
       close: () => handle.close(),
     };
@@ -226,40 +122,18 @@ export async function readSafetensors(path: string): Promise<SafetensorsContents
   }
 }
 
-async function readFully(
-  handle: FileHandle,
-  target: Uint8Array,
-  position: number,
-  path: string,
-  length = target.byteLength,
-): Promise<void> {
+async function readFully(handle: FileHandle, target: Uint8Array, position: number, path: string): Promise<void> {
   const PIECE = 1 << 30; // one read call takes less than 2 GiB
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(target, done, Math.min(PIECE, length - done), position + done);
-    if (bytesRead === 0) throw new UserError(`${path} became shorter while it was being read.`);
+  for (let done = 0; done < target.byteLength; ) {
+    const { bytesRead } = await handle.read(target, done, Math.min(PIECE, target.byteLength - done), position + done);
+    if (bytesRead === 0) throw new DamagedFileError(`${path} became shorter while it was being read.`);
     done += bytesRead;
   }
 }
 
-function encodeHeader(entries: readonly SafetensorsEntry[], metadata: Record<string, string> | undefined): Uint8Array {
-  const header = new Map<string, unknown>();
-  if (metadata && Object.keys(metadata).length > 0) header.set('__metadata__', metadata);
-  let start = 0;
-  for (const { name, dtype, shape } of entries) {
-    const count = elements(shape);
-    if (count === undefined) throw new RangeError(`${name}: impossible shape [${shape.join(', ')}]`);
-    if (header.has(name) || name === '__metadata__') throw new RangeError(`two tensors are named ${name}`);
-    const end = start + count * bytesPerElement(dtype);
-    header.set(name, { dtype, shape, data_offsets: [start, end] });
-    start = end;
-  }
-  const fields = [...header].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
-  const json = new TextEncoder().encode(`{${fields.join(',')}}`);
-  // Spaces up to a multiple of 8, so that the data are aligned in memory-mapped files.
-  const bytes = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20, 8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(bytes.length - 8), true);
-  bytes.set(json, 8);
-  return bytes;
+export interface WriteOptions {
+  /** Adds the sums by which a reader notices damage, as one more tensor. */
+  checksums?: boolean;
 }
 
 /** Writes header and data in the order given to an open file; lazily given data pass through piece by piece. */
@@ -267,18 +141,24 @@ export async function writeSafetensorsTo(
   handle: FileHandle,
   entries: readonly SafetensorsEntry[],
   metadata?: Record<string, string>,
+  { checksums = false }: WriteOptions = {},
 ): Promise<void> {
-  await writeFully(handle, encodeHeader(entries, metadata));
-  for (const { name, dtype, shape, data } of entries) {
+  const sums = checksums ? new ChecksumWriter(entries) : undefined;
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    sums?.add(bytes);
+    await writeFully(handle, bytes);
+  };
+  const all = sums?.summed ?? entries;
+  await write(encodeHeader(all, sums?.metadata(metadata) ?? metadata));
+  for (const { name, dtype, shape, data } of all) {
+    sums?.next();
     const expected = elements(shape)! * bytesPerElement(dtype);
     let written = 0;
-    const write = async (view: ArrayBufferView): Promise<void> => {
+    for await (const view of typeof data === 'function' ? data() : [data]) {
       written += view.byteLength;
       if (written > expected) throw new RangeError(`${name}: more than the ${expected} bytes of its shape`);
-      await writeFully(handle, new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
-    };
-    if (typeof data === 'function') for await (const piece of data()) await write(piece);
-    else await write(data);
+      await write(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+    }
     if (written !== expected) throw new RangeError(`${name}: ${written} bytes, its shape needs ${expected}`);
   }
 }
@@ -288,8 +168,9 @@ export function writeSafetensors(
   path: string,
   entries: readonly SafetensorsEntry[],
   metadata?: Record<string, string>,
+  options?: WriteOptions,
 ): Promise<void> {
-  return writeAtomically(path, (handle) => writeSafetensorsTo(handle, entries, metadata));
+  return writeAtomically(path, (handle) => writeSafetensorsTo(handle, entries, metadata, options));
 }
 
 async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {

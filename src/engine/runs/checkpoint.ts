@@ -1,11 +1,10 @@
 /**
  * A checkpoint: everything that training carries from step to step, in one safetensors file that is complete or absent.
  * Tensors: `student.NAME`, `teacher.NAME`, `moment1.NAME`, `moment2.NAME` with the original's names, Adam's `counters`,
- * `center` and `center2`, and the epoch's answers so far. Nothing in it depends on time or place: equal training gives
- * equal files. Read and written through pieces of 16 MiB.
+ * `center` and `center2`, the epoch's answers so far, and checksums. Nothing in it depends on time or place: equal training
+ * gives equal files. Read and written through pieces of 16 MiB.
  */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import {
@@ -57,9 +56,6 @@ const metadataSchema = z.object({
   }),
 });
 const sumsSchema = z.record(z.string(), z.number()).transform(completeSums);
-
-/** The file is cut off, or no safetensors file at all: it will never load. */
-export class DamagedCheckpointError extends UserError {}
 
 /**
  * SHA-256 over the options that training depends on: not over folders, threads, and what is measured or kept. Those at
@@ -163,7 +159,7 @@ export async function writeCheckpoint(
   };
   let bytes = 0;
   await writeAtomically(path, async (handle) => {
-    await writeSafetensorsTo(handle, entries, metadata);
+    await writeSafetensorsTo(handle, entries, metadata, { checksums: true });
     bytes = (await handle.stat()).size;
   });
   return bytes;
@@ -172,8 +168,8 @@ export async function writeCheckpoint(
 const EPOCH_TENSORS = ['pictures', 'teacher', 'student'] as const;
 
 /**
- * Loads a checkpoint into the network's buffers, which exist. Everything is checked before anything is written.
- * @throws DamagedCheckpointError where it is cut off or no safetensors file
+ * Loads a checkpoint into the network's buffers, which exist. Those without checksums, of earlier versions, load too.
+ * @throws DamagedFileError where it is cut off, damaged, or no safetensors file; the buffers may hold some of it then
  * @throws UserError naming what else is wrong: unreadable, foreign, of another recipe or manifest, of other shapes
  */
 export async function loadCheckpoint(
@@ -182,7 +178,7 @@ export async function loadCheckpoint(
   network: Network,
   identity: CheckpointIdentity,
 ): Promise<CheckpointContents> {
-  const file = await openWhole(path);
+  const file = await openSafetensors(path);
   try {
     const metadata = checkMetadata(path, file, identity);
     const tensors = stateTensors(network);
@@ -197,13 +193,11 @@ export async function loadCheckpoint(
       student: await read('student'),
     };
     let pending = 0;
-    for (const { name, shape, allocation, offset } of tensors) {
-      const bytes = 4 * elements(shape);
-      for (let done = 0; done < bytes; ) {
-        const piece = new Uint8Array(Math.min(PIECE, bytes - done));
-        await file.readInto(name, done, piece);
-        gpu.device.queue.writeBuffer(allocation.buffer!, offset + done, piece);
-        done += piece.length;
+    for (const { name, allocation, offset } of tensors) {
+      let at = offset;
+      for await (const piece of file.pieces(name, PIECE)) {
+        gpu.device.queue.writeBuffer(allocation.buffer!, at, piece);
+        at += piece.length;
         // Written pieces wait in memory of the driver: let them through from time to time.
         if ((pending += piece.length) > 4 * PIECE) {
           await gpu.idle();
@@ -217,20 +211,6 @@ export async function loadCheckpoint(
     throw fileError(error, path);
   } finally {
     await file.close();
-  }
-}
-
-/** Tells a file that cannot be opened, which may pass, from one that is damaged. */
-async function openWhole(path: string): Promise<SafetensorsFile> {
-  try {
-    await (await open(path, 'r')).close();
-  } catch (error) {
-    throw fileError(error, path);
-  }
-  try {
-    return await openSafetensors(path);
-  } catch (error) {
-    throw error instanceof UserError ? new DamagedCheckpointError(error.message) : error;
   }
 }
 

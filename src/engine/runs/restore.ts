@@ -1,7 +1,8 @@
 /** Where a run goes on: at its newest checkpoint that can be read. It begins anew only where it never had one. */
 import { UserError } from '../errors';
+import { DamagedFileError } from '../formats';
 import type { Trainer } from '../ibot';
-import { DamagedCheckpointError, loadCheckpoint, type CheckpointContents, type CheckpointIdentity } from './checkpoint';
+import { loadCheckpoint, type CheckpointContents, type CheckpointIdentity } from './checkpoint';
 import type { CheckpointStore, StoredCheckpoint } from './checkpoint-store';
 import type { RunEvent } from './events';
 
@@ -35,7 +36,7 @@ export async function restore(options: RestoreOptions): Promise<CheckpointConten
     try {
       contents = await loadCheckpoint(checkpoint.path, trainer.gpu, trainer.network, identity);
     } catch (error) {
-      if (!(error instanceof DamagedCheckpointError)) throw error;
+      if (!(error instanceof DamagedFileError)) throw error;
       damaged.push({ checkpoint, error });
       continue;
     }

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/engine/errors';
 import {
+  DamagedFileError,
   openSafetensors,
-  parseSafetensors,
   readSafetensors,
   toFloat32,
   writeSafetensors,
@@ -54,7 +54,6 @@ describe('a safetensors file', () => {
     expect([...tensors.keys()]).toEqual(entries.map((entry) => entry.name));
     expect(metadata).toEqual({ format: 'pt', note: 'ü' });
     for (const { name, dtype, shape, data } of entries) expect(tensors.get(name), name).toEqual({ dtype, shape, data });
-    expect(parseSafetensors(await readFile(path), path).tensors).toEqual(tensors);
     expect(await readdir(folder)).toEqual(['all.safetensors']);
   });
 
@@ -78,12 +77,65 @@ describe('a safetensors file', () => {
       { name: 'lazy', dtype: 'F32', shape: [8], data: pieces },
     ]);
     const file = await openSafetensors(path);
-    const part = new Float32Array(3);
-    await file.readInto('lazy', 8, new Uint8Array(part.buffer));
-    expect([...part]).toEqual([2, 3, 4]);
-    await expect(file.readInto('lazy', 24, new Uint8Array(12))).rejects.toThrow(RangeError);
+    const read: number[][] = [];
+    for await (const piece of file.pieces('lazy', 12)) read.push([...new Float32Array(piece.buffer)]);
+    expect(read).toEqual([[0, 1, 2], [3, 4, 5], [6, 7]]);
     await expect(file.read('absent')).rejects.toThrow(UserError);
     await file.close();
+  });
+
+  describe('with checksums', () => {
+    const entries: SafetensorsEntry[] = [
+      { name: 'later', dtype: 'U8', shape: [3], data: Uint8Array.of(1, 2, 255) },
+      { name: '7', dtype: 'F32', shape: [2], data: Float32Array.of(1, -2) },
+      { name: 'none', dtype: 'F32', shape: [0], data: new Float32Array(0) },
+    ];
+    const path = (): string => join(folder, 'summed.safetensors');
+    const metadata = { step: '3' };
+
+    it('gives back what was written without them, and is an ordinary file with one more tensor', async () => {
+      await writeSafetensors(path(), entries, metadata, { checksums: true });
+      const { tensors, metadata: read } = await readSafetensors(path());
+      expect(read).toEqual(metadata);
+      // Objects in JavaScript list names that are numbers first.
+      expect([...tensors.keys()].sort()).toEqual(['7', 'later', 'none']);
+      for (const { name, dtype, shape, data } of entries) expect(tensors.get(name), name).toEqual({ dtype, shape, data });
+      const bytes = await readFile(path());
+      const header = bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString();
+      expect(JSON.parse(header)).toMatchObject({
+        __metadata__: { step: '3', checksums: 'crc32' },
+        'checksums.crc32': { dtype: 'U32', shape: [4], data_offsets: [11, 27] },
+      });
+      // CRC-32 of 01 02 ff, of 1 and -2 in f32, of nothing: Python's zlib.crc32.
+      const sums = bytes.subarray(bytes.length - 12);
+      expect([0, 4, 8].map((at) => sums.readUInt32LE(at))).toEqual([3786882602, 3280414294, 0]);
+    });
+
+    it('is refused whichever bit of it is flipped', async () => {
+      await writeSafetensors(path(), entries, metadata, { checksums: true });
+      const bytes = await readFile(path());
+      const damaged = join(folder, 'flipped.safetensors');
+      for (let at = 0; at < bytes.length; at++) {
+        const flipped = Buffer.from(bytes);
+        flipped[at]! ^= 1 << (at % 8);
+        await writeFile(damaged, flipped);
+        await expect(readSafetensors(damaged), `byte ${at}`).rejects.toThrow(DamagedFileError);
+      }
+    });
+
+    it('is told to be damaged, and where, when it is read in pieces', async () => {
+      await writeSafetensors(path(), entries, metadata, { checksums: true });
+      const bytes = await readFile(path());
+      bytes[bytes.length - 17]! ^= 1;
+      await writeFile(path(), bytes);
+      const file = await openSafetensors(path());
+      const read = async (name: string): Promise<void> => {
+        for await (const piece of file.pieces(name, 4)) expect(piece.length).toBeLessThanOrEqual(4);
+      };
+      await read('later');
+      await expect(read('7')).rejects.toThrow(/is damaged: its tensor 7 does not match its checksum/);
+      await file.close();
+    });
   });
 
   it('leaves the old file and no temporary one when writing fails', async () => {
@@ -121,11 +173,10 @@ describe('a safetensors file', () => {
     ['a gap', forge({ a: f32(0, 4), b: f32(8, 12) }, 12), /gap/],
     ['bytes left over', forge({ a: f32(0, 4) }, 6), /2 bytes at its end/],
   ])('is refused when it is %s', async (what, bytes, reason) => {
-    expect(() => parseSafetensors(bytes, 'NAME')).toThrow(UserError);
-    expect(() => parseSafetensors(bytes, 'NAME')).toThrow(reason);
     const path = join(folder, 'bad.safetensors');
     await writeFile(path, bytes);
     await expect(readSafetensors(path), what).rejects.toThrow(reason);
+    await expect(readSafetensors(path)).rejects.toThrow(DamagedFileError);
     await expect(readSafetensors(path)).rejects.toThrow(path);
   });
 

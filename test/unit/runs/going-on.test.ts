@@ -36,7 +36,7 @@ const stoppedAfter = (steps: number): Promise<Ran> => start({ manifest, recipe: 
 const checkpoints = (run: string) => listCheckpoints(join(run, 'checkpoints'));
 const warnings = (ran: Ran) => ran.events.flatMap((event) => (event.event === 'warning' ? [event] : []));
 
-/** Writes the newest checkpoint anew with something changed. */
+/** Writes the newest checkpoint anew with something changed, and without checksums, as earlier versions did. */
 async function change(
   run: string,
   edit: (tensors: ReadonlyMap<string, StoredTensor>, metadata: Record<string, string>) => void,
@@ -62,7 +62,7 @@ async function expectRefused(run: string, message: RegExp): Promise<void> {
 }
 
 describe('after an upgrade of the program', () => {
-  test('a run goes on that knows nothing of the newest option and of the newest sum', async () => {
+  test('a run goes on that knows nothing of the newest option, of the newest sum and of checksums', async () => {
     const stopped = await stoppedAfter(6);
     await changeRecord(stopped.folder, ({ recipe }) => delete recipe!.koleo_weight);
     await change(stopped.folder, (_tensors, metadata) => {

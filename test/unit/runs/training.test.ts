@@ -187,6 +187,19 @@ describe('stopping and going on', () => {
     expect((await newest(stopped.folder)).equals(await newest(whole.folder))).toBe(true);
   });
 
+  test('a checkpoint with a flipped bit is refused and the one before it taken', async () => {
+    const stopped = await start({ manifest, recipe: oftenSaved, ...stopAfter(8) });
+    const [last, before] = await checkpoints(stopped.folder);
+    const bytes = await readFile(last!.path);
+    bytes[bytes.length >> 1]! ^= 4;
+    await writeFile(last!.path, bytes);
+    const resumed = await resume(stopped.folder);
+    const message = expect.stringMatching(/tensor .* does not match its checksum.* checkpoint of step \d+ is taken, and this one set aside/);
+    expect(of(resumed, 'warning')).toMatchObject([{ code: 'checkpoint-refused', message, step: last!.step }]);
+    expect(of(resumed, 'start')[0]!.fromStep).toBe(before!.step);
+    expect((await newest(stopped.folder)).equals(await newest(whole.folder))).toBe(true);
+  });
+
   test('leftovers of a killed process are cleared away', async () => {
     const stopped = await start({ manifest, recipe: oftenSaved, ...stopAfter(1) });
     const leftover = join(stopped.folder, 'checkpoints', '.step-00000005.safetensors.123.0.partial');
