@@ -18,7 +18,7 @@ export interface ManifestPicture {
   readonly path: string;
   /** Bytes. */
   readonly size: number;
-  /** Time of the last change, milliseconds since 1970. */
+  /** Time of the last change, whole milliseconds since 1970. */
   readonly modified: number;
   /** Index into `classes`, −1 for none. */
   readonly label: number;

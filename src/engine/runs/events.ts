@@ -87,7 +87,8 @@ export type WarningCode =
   | 'other-device'
   | 'other-program'
   | 'checkpoint-refused'
-  | 'bad-pictures';
+  | 'bad-pictures'
+  | 'touched-pictures';
 
 export type RunState = 'running' | 'stopped' | 'finished' | 'failed';
 

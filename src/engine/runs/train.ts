@@ -1,6 +1,6 @@
 /** Starting a run and taking one up again. The parts are put together in `make-run.ts`, the loop is in `training-run.ts`. */
 import { stat } from 'node:fs/promises';
-import { readManifest, splitIndices, writeManifest, type Manifest, type Problem } from '../data';
+import { readManifest, splitIndices, touchedPictures, writeManifest, type Manifest, type Problem } from '../data';
 import { UserError } from '../errors';
 import { Network, networkConfigOf, trainingSchedules, type Recipe } from '../ibot';
 import { closingAll, type Closable } from './closing-all';
@@ -123,6 +123,8 @@ export async function resumeTraining(options: ResumeOptions): Promise<DoneEvent>
       emit({ event: 'warning', code: 'other-program', message, step: record.step });
       record.program = program;
     }
+    const touched = touchedMessage(await touchedPictures(manifest));
+    if (touched !== undefined) emit({ event: 'warning', code: 'touched-pictures', message: touched, step: record.step });
     record.state = 'running';
     record.reason = null;
     const network = new Network(networkConfigOf(record.recipe));
@@ -130,6 +132,16 @@ export async function resumeTraining(options: ResumeOptions): Promise<DoneEvent>
   } finally {
     await folder.release();
   }
+}
+
+function touchedMessage(paths: readonly string[]): string | undefined {
+  if (paths.length === 0) return undefined;
+  const files = paths.length === 1 ? '1 picture has a file' : `${paths.length} pictures have files`;
+  return (
+    `${files} with another time of change than when the run began, and the same size (for example ` +
+    `${JSON.stringify(paths[0])}). After copying a folder that is harmless; if what they show was changed, the run ` +
+    'continues with it, but not bit for bit.'
+  );
 }
 
 function emitter(folder: RunFolder, { onEvent }: ResumeOptions): (event: RunEvent) => void {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -8,6 +8,7 @@ import {
   makeManifest,
   readManifest,
   splitIndices,
+  touchedPictures,
   writeManifest,
 } from '../../../src/engine/data';
 import { UserError } from '../../../src/engine/errors';
@@ -116,5 +117,18 @@ describe('manifest', () => {
     );
     await expect(reading(['{}'])).rejects.toThrow(UserError);
     await expect(readManifest(join(root, 'none'))).rejects.toThrow(/cannot be read/);
+  });
+
+  it('tells which files have another time and the same size, not which are gone or have another size', async () => {
+    const folder = await temporaryFolder();
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await put(folder, `${name}.png`, 'old');
+    const { manifest } = await makeManifest(folder, { seed: 1 });
+    expect(await touchedPictures(manifest)).toEqual([]);
+    const later = new Date(Date.now() + 5000);
+    await put(folder, 'b.png', 'new');
+    await put(folder, 'c.png', 'longer');
+    for (const name of ['b', 'c', 'e']) await utimes(join(folder, `${name}.png`), later, later);
+    await rm(join(folder, 'd.png'));
+    expect(await touchedPictures(manifest)).toEqual(['b.png', 'e.png']);
   });
 });

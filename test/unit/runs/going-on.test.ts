@@ -1,4 +1,4 @@
-import { readFile, rm, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
+import { readFile, rm, symlink, truncate, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeManifest, type Manifest } from '../../../src/engine/data';
@@ -168,6 +168,20 @@ describe('a weight that is not a number', () => {
     }
     expect(await diagnosisOf(folder)).toMatchObject({ step: 6, firstTensor: null, pictures: { length: 4 } });
   });
+});
+
+test('a copied folder, with new times and the same content, gives one warning and the same bits', async () => {
+  const { folder } = await stoppedAfter(5);
+  const later = new Date(Date.now() + 5000);
+  for (const { path } of manifest.pictures) await utimes(join(manifest.root, path), later, later);
+  try {
+    const resumed = await resume(folder);
+    const message = expect.stringMatching(/^24 pictures have files with another time .* the same size .* not bit for bit/) as string;
+    expect(warnings(resumed)).toMatchObject([{ code: 'touched-pictures', message, step: 6 }]);
+    expect((await newestCheckpoint(folder)).equals(await newestCheckpoint(whole.folder))).toBe(true);
+  } finally {
+    for (const { path, modified } of manifest.pictures) await utimes(join(manifest.root, path), modified / 1000, modified / 1000);
+  }
 });
 
 describe('pictures that cannot be read', () => {
