@@ -3,7 +3,7 @@
  * Folders are read in place and never written to. Knows no model; what the crops say is carried out on the device.
  */
 export { BatchLoader, type Batch, type BatchLoaderOptions } from './batch';
-export { touchedPictures } from './changed-pictures';
+export { touchedPictures } from './touched-pictures';
 export {
   CROP_WORDS,
   drawBox,
