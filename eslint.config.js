@@ -80,6 +80,11 @@ const noFileExtension = {
   message: 'Import without the file extension.',
 };
 
+const ownTemporaryFolder = {
+  selector: 'ImportSpecifier[imported.name=/^mkdtemp/]',
+  message: 'Take temporaryFolder() from test/support: what it makes is removed after the test file.',
+};
+
 export default tseslint.config(
   { ignores: ['node_modules/', 'out/', 'test/artefacts/', '**/.cache/'] },
   ...tseslint.configs.recommended,
@@ -91,6 +96,11 @@ export default tseslint.config(
     },
   },
   { files: ['src/**/*.ts', 'test/**/*.ts'], rules: { 'no-restricted-syntax': ['error', noDefaultExport, noFileExtension] } },
+  {
+    files: ['test/**/*.ts'],
+    ignores: ['test/support/temporary-folder.ts'],
+    rules: { 'no-restricted-syntax': ['error', noDefaultExport, noFileExtension, ownTemporaryFolder] },
+  },
   { files: ['src/**/*.ts'], ignores: ['src/engine/cli/**'], rules: { 'no-console': 'error' } },
   {
     files: ['src/engine/**/*.ts'],

@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { options, originalOptions } from '../../src/engine/ibot/recipe';
-import { ibot, temporaryFolder, writeRecipe } from './ibot';
+import { temporaryFolder } from '../support/temporary-folder';
+import { ibot, writeRecipe } from './ibot';
 
 const folder = temporaryFolder();
-const at = (name: string): string => join(folder.path, name);
-afterAll(() => folder.remove());
+const at = (name: string): string => join(folder, name);
 
 describe('help', () => {
   it('lists every command', async () => {
@@ -58,7 +58,7 @@ describe('what cannot be done', () => {
     ['a missing folder', ['train', at('missing'), ...run], /missing cannot be read/],
     ['no pictures', ['train', '--out', at('run')], /Which pictures\?/],
     ['no run', ['train', at('x')], /--out/],
-    ['a run among the pictures', ['train', folder.path, ...run], /only read/],
+    ['a run among the pictures', ['train', folder, ...run], /only read/],
     ['an unknown preset', ['train', 'x', '--out', at('run'), '--preset', 'paper'], /no preset paper.*paper-vit-s/],
     ['crops that patches do not fill', ['train', 'x', ...run, '--global-crops-size', '100'], /not a multiple of patch_size 16/],
     ['a width that heads do not share', ['train', 'x', ...run, '--embed_dim=100', '--num_heads=3'], /cannot be divided/],
@@ -83,7 +83,7 @@ describe('what cannot be done', () => {
   });
 
   it('an unknown option in a file names the file and the nearest option', async () => {
-    const file = writeRecipe(folder.path, { batch_siz: 8 });
+    const file = writeRecipe(folder, { batch_siz: 8 });
     await refuses(['train', 'x', ...run, '--config', file], /recipe-batch_siz\.json: .*batch_siz; did you mean batch_size\?/);
   });
 

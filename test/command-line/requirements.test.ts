@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkDisk, checkMemory, fitToMemory, timeSentence } from '../../src/engine/cli/requirements';
 import { memoryOf, resolveRecipe } from '../../src/engine/ibot';
 import { testGpu } from '../support/gpu';
-import { temporaryFolder, tinyRecipe } from './ibot';
+import { temporaryFolder } from '../support/temporary-folder';
+import { tinyRecipe } from './ibot';
 
 const folder = temporaryFolder();
-afterAll(() => folder.remove());
 
 const recipe = resolveRecipe({ ...tinyRecipe, batch_size: 8 });
 const source = 'the driver';
@@ -50,12 +50,12 @@ describe('memory', () => {
 
 describe('the disk', () => {
   it('is looked at where the run will be, which is not made', async () => {
-    const run = `${folder.path}/not/there`;
+    const run = `${folder}/not/there`;
     const asked: string[] = [];
     const free = (bytes: number) => (path: string) => (asked.push(path), Promise.resolve(bytes));
     await checkDisk(run, recipe, 40, free(1e9));
     await expect(checkDisk(run, recipe, 40, free(1e5))).rejects.toThrow(/has 97.7 KiB left .* lower keep_checkpoints/);
-    expect(asked).toEqual([folder.path, folder.path]);
+    expect(asked).toEqual([folder, folder]);
     expect(existsSync(run)).toBe(false);
   });
 });

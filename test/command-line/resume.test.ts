@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ibot, parsedLines, start, temporaryFolder, writeRecipe, type Started } from './ibot';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/temporary-folder';
+import { ibot, parsedLines, start, writeRecipe, type Started } from './ibot';
 
 const folder = temporaryFolder();
-const at = (...names: string[]): string => join(folder.path, ...names);
-afterAll(() => folder.remove());
+const at = (...names: string[]): string => join(folder, ...names);
 
 const STEPS = 24;
 let train: (run: string) => string[];
@@ -14,7 +14,7 @@ beforeAll(async () => {
   const pictures = at('pictures');
   expect(await ibot('sample', pictures, '--count', '40', '--size', '48')).toMatchObject({ status: 0 });
   // A checkpoint before every step: a kill may come anywhere, also while one is being written.
-  const config = writeRecipe(folder.path, { epochs: 6, checkpoint_minutes: 1e-6, knn_every: 2 });
+  const config = writeRecipe(folder, { epochs: 6, checkpoint_minutes: 1e-6, knn_every: 2 });
   train = (run) => ['train', pictures, '--out', run, '--preset', 'none', '--config', config, '--json'];
   expect(await ibot(...train(at('whole')))).toMatchObject({ status: 0 });
 });

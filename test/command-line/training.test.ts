@@ -1,14 +1,14 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readNpy, readSafetensors } from '../../src/engine/formats';
 import { vitParameters } from '../../src/engine/nn';
-import { ibot, parsedLines, temporaryFolder, writeRecipe, type Ended } from './ibot';
+import { temporaryFolder } from '../support/temporary-folder';
+import { ibot, parsedLines, writeRecipe, type Ended } from './ibot';
 
 const folder = temporaryFolder();
-const at = (...names: string[]): string => join(folder.path, ...names);
-afterAll(() => folder.remove());
+const at = (...names: string[]): string => join(folder, ...names);
 
 const pictures = at('pictures');
 const run = at('run');
@@ -17,7 +17,7 @@ let trained: Ended;
 beforeAll(async () => {
   const drawn = await ibot('sample', pictures, '--count', '40', '--size', '48');
   expect(drawn).toMatchObject({ status: 0, stdout: expect.stringMatching(/^40 pictures of 16 classes in /) as string });
-  const config = writeRecipe(folder.path, { batch_size: 4, checkpoint_every: 1 });
+  const config = writeRecipe(folder, { batch_size: 4, checkpoint_every: 1 });
   trained = await ibot('train', pictures, '--out', run, '--preset', 'none', '--config', config, '--batch-size', '8', '--json');
 });
 
@@ -58,7 +58,7 @@ describe('train --json', () => {
   });
 
   it('without a preset says what it chose for these pictures, and why', async () => {
-    const config = writeRecipe(folder.path, { epochs: 0.5, warmup_epochs: 0.1, warmup_teacher_temp_epochs: 0.1 });
+    const config = writeRecipe(folder, { epochs: 0.5, warmup_epochs: 0.1, warmup_teacher_temp_epochs: 0.1 });
     const { status, stdout } = await ibot('train', pictures, '--out', at('chosen'), '--config', config, '--hours', '0.01', '--json');
     expect(status).toBe(0);
     const [chosen, ...events] = parsedLines(stdout);

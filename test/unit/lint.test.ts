@@ -66,4 +66,10 @@ describe('lint rules', () => {
     expect(await inGpu(`console.log('x');\n`)).toEqual([expect.stringContaining('no-console')]);
     expect(await complaints('src/engine/cli/a.ts', `console.log('x');\n`)).toEqual([]);
   });
+
+  it('sends tests to the one helper for temporary folders', async () => {
+    const code = `import { mkdtemp } from 'node:fs/promises';\nexport const folder = mkdtemp('x');\n`;
+    expect(await complaints('test/unit/a.test.ts', code)).toEqual([expect.stringContaining('temporaryFolder()')]);
+    expect(await complaints('src/engine/gpu/a.ts', code)).toEqual([]);
+  });
 });

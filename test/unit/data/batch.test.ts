@@ -20,7 +20,8 @@ import {
 } from '../../../src/engine/data';
 import { UserError } from '../../../src/engine/errors';
 import { decodeWorkerEntry } from '../../support/decode-worker';
-import { gradientPixels, picture, put, temporaryFolder } from './pictures';
+import { temporaryFolder } from '../../support/temporary-folder';
+import { gradientPixels, picture, put } from './pictures';
 
 const crops: CropOptions = {
   global_crops_number: 2,
@@ -34,7 +35,7 @@ const crops: CropOptions = {
 let root: string;
 let manifest: Manifest;
 beforeAll(async () => {
-  root = await temporaryFolder();
+  root = temporaryFolder();
   for (let i = 0; i < 12; i++) {
     const image = picture(40 + i, 50, i);
     await put(
@@ -204,7 +205,7 @@ describe('BatchLoader', () => {
 
 describe('BatchLoader with unreadable pictures', () => {
   const make = async (good: number, bad: number): Promise<{ folder: string; manifest: Manifest }> => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     for (let i = 0; i < good; i++) await put(folder, `good${i}.png`, await picture(33, 33, i).png().toBuffer());
     for (let i = 0; i < bad; i++) await put(folder, `bad${i}.png`, 'not a picture');
     return { folder, manifest: (await makeManifest(folder, { seed: 1, heldOut: 0 })).manifest };

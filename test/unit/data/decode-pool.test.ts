@@ -4,7 +4,8 @@ import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DecodePool, PictureError, type DecodePoolOptions } from '../../../src/engine/data';
 import { decodeWorkerEntry } from '../../support/decode-worker';
-import { picture, put, temporaryFolder } from './pictures';
+import { temporaryFolder } from '../../support/temporary-folder';
+import { picture, put } from './pictures';
 
 let pool: DecodePool | undefined;
 const open = (options: DecodePoolOptions): DecodePool => (pool = new DecodePool(options));
@@ -23,12 +24,12 @@ async function strangeWorker(): Promise<URL> {
       else parentPort.postMessage({ kind: 'done', id, result: Uint8Array.of(job.size) });
     });
     parentPort.postMessage({ kind: 'ready' });`;
-  return pathToFileURL(await put(await temporaryFolder(), 'worker.mjs', source));
+  return pathToFileURL(await put(temporaryFolder(), 'worker.mjs', source));
 }
 
 describe('DecodePool', () => {
   it('gives the same with any number of threads', async () => {
-    const root = await temporaryFolder();
+    const root = temporaryFolder();
     const files = await Promise.all(
       Array.from({ length: 7 }, async (_, i) =>
         put(
@@ -53,7 +54,7 @@ describe('DecodePool', () => {
 
   it.each([0, 1])('rejects with the reason of an unreadable picture (%i threads)', async (workers) => {
     open({ workers, workerEntry: await decodeWorkerEntry() });
-    const failure = pool!.run(thumbnail(join(await temporaryFolder(), 'none.png')));
+    const failure = pool!.run(thumbnail(join(temporaryFolder(), 'none.png')));
     await expect(failure).rejects.toThrow(PictureError);
     await expect(failure).rejects.toMatchObject({ reason: 'gone' });
   });
@@ -84,7 +85,7 @@ describe('DecodePool', () => {
         setTimeout(end, 40);
       });
       parentPort.postMessage({ kind: 'ready' });`;
-    const workerEntry = pathToFileURL(await put(await temporaryFolder(), 'worker.mjs', source));
+    const workerEntry = pathToFileURL(await put(temporaryFolder(), 'worker.mjs', source));
     open({ workers: 3, workerEntry });
     const run = async (path: string): Promise<[number, number]> =>
       [...(await pool!.run(thumbnail(path)))] as [number, number];
@@ -99,7 +100,7 @@ describe('DecodePool', () => {
   });
 
   it.each([0, 2])('decodes large pictures in turn (%i threads)', async (workers) => {
-    const root = await temporaryFolder();
+    const root = temporaryFolder();
     const image = sharp({ create: { width: 4100, height: 4000, channels: 3, background: '#123456' } });
     const file = await put(root, 'large.png', await image.png({ compressionLevel: 1 }).toBuffer());
     open({ workers, workerEntry: await decodeWorkerEntry() });
@@ -111,7 +112,7 @@ describe('DecodePool', () => {
   });
 
   it('passes on why a thread cannot start', async () => {
-    const entry = pathToFileURL(await put(await temporaryFolder(), 'worker.mjs', 'throw new Error("no such library");'));
+    const entry = pathToFileURL(await put(temporaryFolder(), 'worker.mjs', 'throw new Error("no such library");'));
     await expect(open({ workers: 1, workerEntry: entry }).run(thumbnail('a'))).rejects.toThrow('no such library');
   });
 

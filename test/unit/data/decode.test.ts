@@ -4,7 +4,8 @@ import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { decodePicture, readPictureFile, type DecodeOptions } from '../../../src/engine/data';
 import { LargePicture } from '../../../src/engine/data/decode';
-import { gradientPixels, lyingPng, picture, put, temporaryFolder } from './pictures';
+import { temporaryFolder } from '../../support/temporary-folder';
+import { gradientPixels, lyingPng, picture, put } from './pictures';
 
 const reason = (bytes: Buffer, options: DecodeOptions = {}): Promise<string> =>
   decodePicture(bytes, options).then(
@@ -254,7 +255,7 @@ describe('decodePicture', () => {
 
 describe('readPictureFile', () => {
   it('gives a short plain reason for files that cannot be read', async () => {
-    const root = await temporaryFolder();
+    const root = temporaryFolder();
     const read = (path: string, size?: number): Promise<unknown> =>
       readPictureFile(path, size).then(
         (bytes) => bytes.length,

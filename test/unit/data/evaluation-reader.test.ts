@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { evaluationShortSide, readForEvaluation, readThumbnail, resample, resizeAndCrop } from '../../../src/engine/data';
-import { gradientPixels, picture, put, temporaryFolder } from './pictures';
+import { temporaryFolder } from '../../support/temporary-folder';
+import { gradientPixels, picture, put } from './pictures';
 
 describe('evaluation transform', () => {
   it('resizes the short side to 8/7 of the size', () => {
@@ -16,7 +17,7 @@ describe('evaluation transform', () => {
     [64, 70, 28, [35, 32], [4, 2]],
     [64, 75, 28, [37, 32], [4, 2]],
   ])('of %i × %i to %i is Resize and CenterCrop', async (width, height, size, [tall, wide], [top, left]) => {
-    const file = await put(await temporaryFolder(), 'a.png', await picture(width, height).png().toBuffer());
+    const file = await put(temporaryFolder(), 'a.png', await picture(width, height).png().toBuffer());
     const whole = resample({ width, height, channels: 3, data: gradientPixels(width, height) }, wide!, tall!);
     const expected = Array.from({ length: size }, (_, y) => [
       ...whole.data.subarray(((top! + y) * wide! + left!) * 3, ((top! + y) * wide! + left! + size) * 3),
@@ -25,12 +26,12 @@ describe('evaluation transform', () => {
   });
 
   it('costs no more for a long, thin picture than its centre', async () => {
-    const file = await put(await temporaryFolder(), 'a.png', await picture(1, 9000).png().toBuffer());
+    const file = await put(temporaryFolder(), 'a.png', await picture(1, 9000).png().toBuffer());
     expect(await readForEvaluation(file, 224)).toHaveLength(224 * 224 * 3);
   });
 
   it('stays close to the exact transform when a large picture is shrunk first', async () => {
-    const file = await put(await temporaryFolder(), 'a.png', await picture(700, 500).png().toBuffer());
+    const file = await put(temporaryFolder(), 'a.png', await picture(700, 500).png().toBuffer());
     const raster = { width: 700, height: 500, channels: 3, data: gradientPixels(700, 500) };
     const exact = resizeAndCrop(raster, raster, 28, 32);
     const found = await readForEvaluation(file, 28);
@@ -40,7 +41,7 @@ describe('evaluation transform', () => {
   });
 
   it('makes thumbnails of the centre', async () => {
-    const file = await put(await temporaryFolder(), 'a.png', await picture(48, 24).png().toBuffer());
+    const file = await put(temporaryFolder(), 'a.png', await picture(48, 24).png().toBuffer());
     const thumbnail = await readThumbnail(file, 24);
     const row = gradientPixels(48, 24).subarray(12 * 3, 36 * 3);
     expect([...thumbnail.subarray(0, 24 * 3)]).toEqual([...row]);

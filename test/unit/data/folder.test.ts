@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { scanFolder } from '../../../src/engine/data';
 import { UserError } from '../../../src/engine/errors';
-import { put, temporaryFolder } from './pictures';
+import { temporaryFolder } from '../../support/temporary-folder';
+import { put } from './pictures';
 
 let root: string;
 beforeEach(async () => {
-  root = await temporaryFolder();
+  root = temporaryFolder();
 });
 const paths = async (folder = root): Promise<string[]> => (await scanFolder(folder)).pictures.map(({ path }) => path);
 
@@ -60,7 +61,7 @@ describe('scanFolder', () => {
   });
 
   it('follows links to folders and pictures elsewhere, and takes hard links as pictures', async () => {
-    const elsewhere = await temporaryFolder();
+    const elsewhere = temporaryFolder();
     const file = await put(elsewhere, 'sub/one.png', 'x');
     await symlink(elsewhere, join(root, 'linked'));
     await symlink(file, join(root, 'direct.png'));

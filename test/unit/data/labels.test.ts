@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { csvLabels, folderLabels } from '../../../src/engine/data';
-import { put, temporaryFolder } from './pictures';
+import { temporaryFolder } from '../../support/temporary-folder';
+import { put } from './pictures';
 
 describe('folderLabels', () => {
   it('takes the first folder, where at least two hold pictures', () => {
@@ -16,7 +17,7 @@ describe('csvLabels', () => {
   let root: string;
   const paths = ['a/1.png', 'a/2.png', 'b "x",y.png', 'c.png'];
   beforeEach(async () => {
-    root = join(await temporaryFolder(), 'pictures');
+    root = join(temporaryFolder(), 'pictures');
     await mkdir(root);
   });
   const read = async (text: string | Uint8Array, name = '../labels.csv'): ReturnType<typeof csvLabels> =>

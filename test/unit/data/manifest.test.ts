@@ -12,7 +12,8 @@ import {
   writeManifest,
 } from '../../../src/engine/data';
 import { UserError } from '../../../src/engine/errors';
-import { put, temporaryFolder } from './pictures';
+import { temporaryFolder } from '../../support/temporary-folder';
+import { put } from './pictures';
 
 describe('holdOut', () => {
   const count = (splits: string[]): number => splits.filter((split) => split === 'held-out').length;
@@ -63,7 +64,7 @@ describe('epochOrder', () => {
 describe('manifest', () => {
   let root: string;
   beforeAll(async () => {
-    root = await temporaryFolder();
+    root = temporaryFolder();
     for (let i = 0; i < 20; i++) await put(root, `${i % 2 ? 'odd' : 'even'}/new\nline "${i}".png`, 'x'.repeat(i));
     await put(root, 'loose.png', 'x');
   });
@@ -88,7 +89,7 @@ describe('manifest', () => {
 
   it('is written whole, readable as JSON lines, and read back the same', async () => {
     const { manifest } = await makeManifest(root, { seed: 1 });
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     const file = join(folder, 'manifest');
     const hash = await writeManifest(file, manifest);
     expect(await readdir(folder)).toEqual(['manifest']);
@@ -100,7 +101,7 @@ describe('manifest', () => {
 
   it('says which line is damaged', async () => {
     const { manifest } = await makeManifest(root, { seed: 1 });
-    const file = join(await temporaryFolder(), 'manifest');
+    const file = join(temporaryFolder(), 'manifest');
     await writeManifest(file, manifest);
     const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
     const reading = async (changed: string[]): Promise<unknown> => {
@@ -120,7 +121,7 @@ describe('manifest', () => {
   });
 
   it('tells which files have another time and the same size, not which are gone or have another size', async () => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     for (const name of ['a', 'b', 'c', 'd', 'e']) await put(folder, `${name}.png`, 'old');
     const { manifest } = await makeManifest(folder, { seed: 1 });
     expect(await touchedPictures(manifest)).toEqual([]);

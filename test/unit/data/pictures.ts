@@ -1,10 +1,7 @@
 /** Small picture files, good and hostile, made on the spot. */
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-
-export const temporaryFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'ibot-data-'));
 
 export async function put(root: string, path: string, bytes: string | Uint8Array): Promise<string> {
   const file = join(root, path);

@@ -1,5 +1,3 @@
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { makeManifest, splitIndices, type Manifest, type PackedPicture } from '../../../src/engine/data';
 import { centredPixels, EpochEvaluator, untrainedBackbone, type EpochEvaluatorOptions } from '../../../src/engine/evaluate';
@@ -7,6 +5,7 @@ import { drawView } from '../../../src/engine/evaluate/views';
 import { cropOptionsOf, Network, networkConfigOf, resolveRecipe } from '../../../src/engine/ibot';
 import { Random } from '../../../src/engine/random';
 import { testGpu } from '../../support/gpu';
+import { temporaryFolder } from '../../support/temporary-folder';
 import { picture, put } from '../data/pictures';
 
 const recipe = resolveRecipe({
@@ -24,7 +23,7 @@ const crops = cropOptionsOf(recipe);
 let manifest: Manifest;
 
 beforeAll(async () => {
-  const root = await mkdtemp(`${tmpdir()}/ibot-evaluate-`);
+  const root = temporaryFolder();
   // Dark and light pictures: any features tell them apart.
   for (let i = 0; i < 40; i++) {
     const light = i % 2 === 1;

@@ -1,7 +1,6 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/engine/errors';
 import {
   openEventFile,
@@ -17,12 +16,9 @@ import {
   writeNpy,
 } from '../../../src/engine/formats';
 import { maskedCrc32c } from '../../../src/engine/formats/tensorboard';
+import { temporaryFolder } from '../../support/temporary-folder';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'formats-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 describe('writeFileAtomic', () => {
   it('replaces a file whole and leaves nothing beside it', async () => {

@@ -1,7 +1,6 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/engine/errors';
 import {
   DamagedFileError,
@@ -12,12 +11,9 @@ import {
   type SafetensorsEntry,
   type StoredDtype,
 } from '../../../src/engine/formats';
+import { temporaryFolder } from '../../support/temporary-folder';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'safetensors '));
-});
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 /** A file with this header text and that many data bytes. */
 function forge(header: unknown, dataBytes = 0, length?: bigint): Uint8Array {

@@ -1,7 +1,6 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/engine/errors';
 import {
   distributionSources,
@@ -11,6 +10,7 @@ import {
 } from '../../../src/engine/gpu/apt-sources';
 import { driverEnvironment, type DriverOptions, type GraphicsMachine } from '../../../src/engine/gpu/driver';
 import { installOnce } from '../../../src/engine/gpu/driver-files';
+import { temporaryFolder } from '../../support/temporary-folder';
 
 type Variables = Record<string, string>;
 
@@ -18,10 +18,9 @@ const bare: GraphicsMachine = { platform: 'linux', cards: [], manifests: [], ext
 const softwareName = 'llvmpipe (LLVM 15.0.6, 256 bits)';
 
 let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ibot-driver-'));
+beforeEach(() => {
+  folder = temporaryFolder();
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** A driver as it lies in the cache once it has been fetched. */
 async function cached(name: 'lavapipe' | 'swiftshader', manifest: string): Promise<string> {

@@ -1,18 +1,16 @@
 /** What a folder of cases is answered with when its numbers are wrong, its files broken, or its cases unknown. */
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { UserError } from '../../../src/engine/errors';
 import { readSafetensors, writeSafetensors } from '../../../src/engine/formats';
 import { runReference } from '../../../src/engine/reference';
 import { atMost, within } from '../../../src/engine/reference/check';
 import { testGpu } from '../../support/gpu';
+import { temporaryFolder } from '../../support/temporary-folder';
 
 const carried = join(import.meta.dirname, '../../reference');
-let folder: string;
-beforeAll(async () => (folder = await mkdtemp(join(tmpdir(), 'reference-'))));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 let sets = 0;
 /** A fresh set with copies of carried cases. */

@@ -6,18 +6,9 @@ import { readSafetensors, writeSafetensors, type StoredTensor } from '../../../s
 import { Trainer } from '../../../src/engine/ibot';
 import { listCheckpoints, NonFiniteError } from '../../../src/engine/runs';
 import { recipeHash } from '../../../src/engine/runs/checkpoint';
+import { temporaryFolder } from '../../support/temporary-folder';
 import { picture } from '../data/pictures';
-import {
-  filesOf,
-  newestCheckpoint,
-  resume,
-  start,
-  stopAfter,
-  temporaryFolder,
-  tinyManifest,
-  tinyRecipe,
-  type Ran,
-} from './tiny-run';
+import { filesOf, newestCheckpoint, resume, start, stopAfter, tinyManifest, tinyRecipe, type Ran } from './tiny-run';
 
 const options = { batch_size: 4, knn_every: 0 };
 const recipe = tinyRecipe(options);
@@ -124,7 +115,7 @@ describe('without a checkpoint to go on from a run does not begin anew', () => {
   });
 
   test('but one that ended before its first checkpoint does', async () => {
-    const folder = join(await temporaryFolder(), 'run');
+    const folder = join(temporaryFolder(), 'run');
     let calls = 0;
     // Room at the start, none for the first checkpoint, which comes after the last step.
     const freeBytes = (): Promise<number> => Promise.resolve(++calls === 1 ? 1e12 : 0);
@@ -188,7 +179,7 @@ describe('pictures that cannot be read', () => {
   let pictures: Manifest;
 
   beforeAll(async () => {
-    const root = await temporaryFolder();
+    const root = temporaryFolder();
     for (let i = 0; i < 24; i++) await writeFile(join(root, `${i}.png`), await picture(40, 40, i).png().toBuffer());
     ({ manifest: pictures } = await makeManifest(root, { seed: 0, heldOut: 0 }));
   });

@@ -7,7 +7,7 @@ import { closingAll } from '../../../src/engine/runs/closing-all';
 import { KnnSoFar } from '../../../src/engine/runs/knn-so-far';
 import { MetricsLog } from '../../../src/engine/runs/metrics';
 import { SavingCost } from '../../../src/engine/runs/saving-cost';
-import { temporaryFolder } from './tiny-run';
+import { temporaryFolder } from '../../support/temporary-folder';
 
 describe('closing', () => {
   const parts = (closed: string[], ...failing: string[]) =>
@@ -54,7 +54,7 @@ describe('metrics', () => {
   };
 
   test('are there for TensorBoard after a hundred steps and after an epoch, unsaved', async () => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     const files = { metrics: join(folder, 'metrics.jsonl'), events: join(folder, 'events') };
     const log = await MetricsLog.open(files, 0);
     const written = async (): Promise<number> => (await readEvents(files.events)).length;
@@ -74,7 +74,7 @@ describe('metrics', () => {
   });
 
   test('tell the last k-NN and the best', async () => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     const files = { metrics: join(folder, 'metrics.jsonl'), events: join(folder, 'events') };
     const log = await MetricsLog.open(files, 0);
     for (const [at, k20] of [40, 60, 50, null].entries()) await log.epoch(epoch(at + 1, k20));

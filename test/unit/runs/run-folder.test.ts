@@ -8,14 +8,15 @@ import { listCheckpoints, readRunFolder } from '../../../src/engine/runs';
 import { CheckpointStore, checkpointName } from '../../../src/engine/runs/checkpoint-store';
 import { addToKernelCache, readKernelCache } from '../../../src/engine/runs/kernel-cache';
 import { lockRun } from '../../../src/engine/runs/lock';
+import { temporaryFolder } from '../../support/temporary-folder';
 import { picture, put } from '../data/pictures';
-import { resume, start, stopAfter, temporaryFolder, tinyManifest, tinyRecipe } from './tiny-run';
+import { resume, start, stopAfter, tinyManifest, tinyRecipe } from './tiny-run';
 
 describe('the lock of a run folder', () => {
   const holder = { pid: process.pid, host: hostname(), processStart: null, since: '2024' };
 
   test('is held by one, and free after its release', async () => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     const first = await lockRun(folder);
     await expect(lockRun(folder)).rejects.toThrow(`Process ${process.pid} is working in ${folder}`);
     await first.release();
@@ -27,7 +28,7 @@ describe('the lock of a run folder', () => {
     ['a process whose number another one has now', { ...holder, processStart: 'another boot 17' }],
     ['nobody', 'not a lock'],
   ])('left by %s, it is taken over', async (_who, left) => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     await writeFile(join(folder, 'lock'), JSON.stringify(left));
     const lock = await lockRun(folder);
     expect(JSON.parse(await readFile(join(folder, 'lock'), 'utf8'))).toMatchObject({ pid: process.pid });
@@ -35,7 +36,7 @@ describe('the lock of a run folder', () => {
   });
 
   test('held on another machine it is respected, with what to do', async () => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     await writeFile(join(folder, 'lock'), JSON.stringify({ ...holder, host: 'elsewhere' }));
     await expect(lockRun(folder)).rejects.toThrow(/on elsewhere .* remove the file lock/);
   });
@@ -43,7 +44,7 @@ describe('the lock of a run folder', () => {
 
 describe('which checkpoints stay', () => {
   test('the latest, and those at every so many epochs for good', async () => {
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     for (const step of [5, 10, 15, 20, 25, 30, 33]) await writeFile(join(folder, checkpointName(step)), '');
     // Epochs of 5 steps, each second one for good: steps 10, 20, 30.
     const store = new CheckpointStore(folder, { keep: 2, keepEvery: 2, stepsPerEpoch: 5 });
@@ -59,7 +60,7 @@ describe('kernel choices', () => {
   const device = { name: 'a', vendor: 'b', architecture: 'c', description: 'd', software: false, subgroupSize: 0 };
 
   test('are kept per device, and the first measured stay', async () => {
-    const folder = join(await temporaryFolder(), 'cache');
+    const folder = join(temporaryFolder(), 'cache');
     expect(await readKernelCache(folder, device)).toEqual(new Map());
     await addToKernelCache(folder, device, new Map([['product/1,2,3', 'tile']]));
     const later = new Map([
@@ -116,13 +117,13 @@ describe('what a run meets', () => {
   });
 
   test('unreadable pictures are replaced and listed with the reason; too many end the run, unless allowed', async () => {
-    const root = await temporaryFolder();
+    const root = temporaryFolder();
     for (let i = 0; i < 24; i++) await put(root, `${i}.png`, await picture(40, 40, i).png().toBuffer());
     await mkdir(join(root, 'bad'));
     for (let i = 0; i < 6; i++) await put(root, `bad/${i}.png`, 'no picture');
     const { manifest, problems } = await makeManifest(root, { seed: 0, heldOut: 0 });
     const recipe = tinyRecipe({ knn_every: 0 });
-    const folder = join(await temporaryFolder(), 'run');
+    const folder = join(temporaryFolder(), 'run');
     await expect(start({ manifest, problems, recipe, folder })).rejects.toThrow(/cannot be read/);
     expect(await readFile(join(folder, 'bad-pictures.txt'), 'utf8')).toContain('"path":"bad/');
     // Nothing else, so the same folder can be taken again.
@@ -138,7 +139,7 @@ describe('what a run meets', () => {
 
   test('a run that cannot begin leaves no folder that was not there before', async () => {
     const manifest = await tinyManifest();
-    const above = await temporaryFolder();
+    const above = temporaryFolder();
     const folder = join(above, 'deep', 'run');
     const failing = { manifest, recipe: tinyRecipe(), freeBytes: () => Promise.resolve(0) };
     await expect(start({ ...failing, folder })).rejects.toThrow(/disk/);

@@ -1,6 +1,5 @@
 /** A run small enough for a test: 24 pictures, two blocks, three epochs. */
-import { mkdtemp, readdir, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeManifest, type Manifest } from '../../../src/engine/data';
 import { resolveRecipe, type Recipe } from '../../../src/engine/ibot';
@@ -14,6 +13,7 @@ import {
   type TrainingOptions,
 } from '../../../src/engine/runs';
 import { testGpu } from '../../support/gpu';
+import { temporaryFolder } from '../../support/temporary-folder';
 import { picture, put } from '../data/pictures';
 
 export const tinyRecipe = (options: Partial<Recipe> = {}): Recipe =>
@@ -38,11 +38,9 @@ export const tinyRecipe = (options: Partial<Recipe> = {}): Recipe =>
     ...options,
   });
 
-export const temporaryFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'ibot-runs-'));
-
 /** Two classes of twelve pictures each; 19 to train on, 5 held out. */
 export async function tinyManifest(): Promise<Manifest> {
-  const root = await temporaryFolder();
+  const root = temporaryFolder();
   for (let i = 0; i < 24; i++) {
     await put(root, `${i % 2 ? 'odd' : 'even'}/${i}.png`, await picture(40, 40 + (i % 2) * 8, i).png().toBuffer());
   }
@@ -83,7 +81,7 @@ export const newestCheckpoint = async (run: string): Promise<Buffer> =>
   readFile((await listCheckpoints(join(run, 'checkpoints')))[0]!.path);
 
 export async function start(options: Started): Promise<Ran> {
-  const folder = options.folder ?? join(await temporaryFolder(), 'run');
+  const folder = options.folder ?? join(temporaryFolder(), 'run');
   const events: RunEvent[] = [];
   const done = await runTraining({
     decodeThreads: 0,

@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Manifest } from '../../../src/engine/data';
 import { readEvents, readJsonLines, readSafetensors } from '../../../src/engine/formats';
 import { headlineKnn, listCheckpoints, readRunFolder, RunFolder, type EpochEvent, type RunEvent } from '../../../src/engine/runs';
-import { resume, start, stopAfter, temporaryFolder, tinyManifest, tinyRecipe, type Ran } from './tiny-run';
+import { temporaryFolder } from '../../support/temporary-folder';
+import { resume, start, stopAfter, tinyManifest, tinyRecipe, type Ran } from './tiny-run';
 
 const of = <Name extends RunEvent['event']>(ran: Ran, name: Name): Extract<RunEvent, { event: Name }>[] =>
   ran.events.filter((event): event is Extract<RunEvent, { event: Name }> => event.event === name);
@@ -212,7 +213,7 @@ describe('stopping and going on', () => {
 describe('a run that cannot go on', () => {
   test('is refused where there is something already, with a hint', async () => {
     await expect(start({ manifest, recipe, folder: whole.folder })).rejects.toThrow(/ibot resume/);
-    const folder = await temporaryFolder();
+    const folder = temporaryFolder();
     await writeFile(join(folder, 'mine.txt'), 'mine');
     await expect(start({ manifest, recipe, folder })).rejects.toThrow(/not empty/);
     expect(await readdir(folder)).toEqual(['mine.txt']);
@@ -235,7 +236,7 @@ describe('a run that cannot go on', () => {
   test('ends with a sentence when the disk is nearly full, and the older checkpoint is intact', async () => {
     let calls = 0;
     const freeBytes = (): Promise<number> => Promise.resolve(++calls <= 2 ? 1e12 : 1e6);
-    const folder = join(await temporaryFolder(), 'run');
+    const folder = join(temporaryFolder(), 'run');
     await expect(start({ manifest, recipe, folder, freeBytes })).rejects.toThrow(/has 1 MB left .* ibot resume/);
     expect(await readRunFolder(folder)).toMatchObject({ state: 'failed', reason: expect.stringContaining('free some space') });
     expect((await checkpoints(folder)).map(({ step }) => step)).toEqual([4]);
@@ -251,7 +252,7 @@ describe('a run that cannot go on', () => {
   test('stops at a value that is not finite, says where, and saves what is known', async () => {
     // A rate beyond all reason, and nothing that clips.
     const wild = tinyRecipe({ epochs: 40, lr: 1e30, clip_grad: 0, warmup_epochs: 0, knn_every: 0, freeze_last_layer: 0 });
-    const folder = join(await temporaryFolder(), 'run');
+    const folder = join(temporaryFolder(), 'run');
     await expect(start({ manifest, recipe: wild, folder })).rejects.toThrow(/not a finite number/);
     const diagnosis = JSON.parse(await readFile(join(folder, 'diagnosis.json'), 'utf8')) as Record<string, unknown>;
     expect(diagnosis.pictures).toHaveLength(8);

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../support/temporary-folder';
 
 const repository = join(import.meta.dirname, '..', '..', '..');
 
@@ -17,13 +17,12 @@ function licences(root: string, ...words: string[]): Promise<{ status: number; s
 describe('the list of licences', () => {
   let root: string;
   beforeEach(async () => {
-    root = await mkdtemp(join(tmpdir(), 'ibot-licences-'));
+    root = temporaryFolder();
     await mkdir(join(root, 'docs'));
     for (const name of ['licences.mjs', 'set-up.mjs', 'driver-noise.mjs']) {
       await cp(join(repository, 'scripts', name), join(root, 'scripts', name));
     }
   });
-  afterEach(() => rm(root, { recursive: true, force: true }));
 
   const lock = (packages: Record<string, object>): Promise<void> =>
     writeFile(join(root, 'package-lock.json'), JSON.stringify({ packages: { '': {}, ...packages } }));
