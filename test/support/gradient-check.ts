@@ -25,9 +25,12 @@ export interface CheckInput {
   role?: 'gradient' | 'parameter' | 'constant';
 }
 
-export interface CheckOptions<A> {
-  op: OpDefinition<A>;
-  attributes: A;
+export interface TraceOptions {
+  name: string;
+  /** Adds what is checked to the graph and gives its outputs. */
+  trace(graph: Graph, inputs: (Tensor | undefined)[]): Tensor[];
+  /** False: values only. */
+  differentiable?: boolean;
   inputs: (CheckInput | undefined)[];
   /** All outputs in f64 from the inputs in f64 (u32 inputs as they are). */
   reference(inputs: (Float64Array | Uint32Array)[]): Float64Array[];
@@ -44,13 +47,24 @@ export interface CheckOptions<A> {
   table?: Map<string, string>;
 }
 
+export interface CheckOptions<A> extends Omit<TraceOptions, 'name' | 'trace' | 'differentiable'> {
+  op: OpDefinition<A>;
+  attributes: A;
+}
+
 export function normals(size: number, seed: number, scale = 1): Float32Array {
   const random = new Random(seed, Purpose.test);
   return Float32Array.from({ length: size }, () => random.normal() * scale);
 }
 
-export async function checkOp<A>(options: CheckOptions<A>): Promise<void> {
-  const { op, attributes, reference, absolute = 1e-5, relative = 1e-4, gradientTolerance = 2e-3 } = options;
+export async function checkOp<A>({ op, attributes, ...rest }: CheckOptions<A>): Promise<void> {
+  const trace = (graph: Graph, inputs: (Tensor | undefined)[]): Tensor[] => graph.add(op, inputs, attributes);
+  await checkTrace({ ...rest, name: op.name, trace, differentiable: op.gradient !== undefined });
+}
+
+/** As `checkOp`, for several ops together. Returns the keys of the kernels that ran. */
+export async function checkTrace(options: TraceOptions): Promise<string[]> {
+  const { name, reference, absolute = 1e-5, relative = 1e-4, gradientTolerance = 2e-3, differentiable = true } = options;
   const gpu = await testGpu();
   const graph = new Graph();
   const values = options.inputs.map((input, i) => {
@@ -68,9 +82,9 @@ export async function checkOp<A>(options: CheckOptions<A>): Promise<void> {
     }
     return tensor;
   });
-  const outputs = graph.add(op, tensors, attributes);
+  const outputs = options.trace(graph, tensors);
   const used = options.differentiated ?? [0];
-  const wanted = tensors.some((t) => t?.requiresGradient) && op.gradient !== undefined;
+  const wanted = tensors.some((t) => t?.requiresGradient) && differentiable;
   const weights = used.map((i) => normals(outputs[i]!.size, 900 + i));
   const seeds = used.map((i, j): [Tensor, Tensor] => {
     const seed = graph.input(`seed${i}`, outputs[i]!.shape);
@@ -86,7 +100,7 @@ export async function checkOp<A>(options: CheckOptions<A>): Promise<void> {
     upload(gpu, tensor, values[i] as Float32Array);
     if (tensor.gradient) upload(gpu, tensor.gradient, before[i]!);
   });
-  const plan = await compileGraph(gpu, graph, options.table, op.name);
+  const plan = await compileGraph(gpu, graph, options.table, name);
   plan.run();
 
   const wide = values.map((v) => (v instanceof Uint32Array ? v : Float64Array.from(v)));
@@ -100,9 +114,10 @@ export async function checkOp<A>(options: CheckOptions<A>): Promise<void> {
       const excess = Math.abs(got[j]! - want[j]!) - relative * Math.abs(want[j]!);
       if (!(excess <= worst)) [worst, at] = [excess, j];
     }
-    expect(worst, `${op.name}: output ${i} at ${at}: got ${got[at]}, want ${want[at]}`).toBeLessThanOrEqual(absolute);
+    expect(worst, `${name}: output ${i} at ${at}: got ${got[at]}, want ${want[at]}`).toBeLessThanOrEqual(absolute);
   }
-  if (!wanted) return;
+  const kernels = plan.layout.steps.map(({ dispatch }) => dispatch.kernel.key);
+  if (!wanted) return kernels;
 
   const loss = (at: (Float64Array | Uint32Array)[]): number => {
     const y = reference(at);
@@ -115,10 +130,10 @@ export async function checkOp<A>(options: CheckOptions<A>): Promise<void> {
       got = (await download(gpu, tensor.gradient)).map((v, j) => v - before[i]![j]!);
     } else {
       const gradient = gradients.get(tensor);
-      expect(gradient, `${op.name}: no gradient for ${tensor.name}`).toBeDefined();
+      expect(gradient, `${name}: no gradient for ${tensor.name}`).toBeDefined();
       got = await download(gpu, gradient!);
     }
-    expect(got.every(Number.isFinite), `${op.name}: gradient of ${tensor.name} is finite`).toBe(true);
+    expect(got.every(Number.isFinite), `${name}: gradient of ${tensor.name} is finite`).toBe(true);
     for (let d = 0; d < (options.directions ?? 3); d++) {
       const direction = normals(tensor.size, 500 + 10 * i + d);
       const step = 1e-5;
@@ -128,8 +143,9 @@ export async function checkOp<A>(options: CheckOptions<A>): Promise<void> {
       const have = got.reduce((sum, g, n) => sum + g * direction[n]!, 0);
       const norm = Math.sqrt(got.reduce((s, g) => s + g * g, 0)) + 1e-6;
       const error = Math.abs(have - want) / Math.max(norm, Math.abs(want));
-      expect(error, `${op.name}: d/d${tensor.name}, direction ${d}: got ${have}, want ${want}`).toBeLessThan(gradientTolerance);
+      expect(error, `${name}: d/d${tensor.name}, direction ${d}: got ${have}, want ${want}`).toBeLessThan(gradientTolerance);
     }
   }
   plan.destroy();
+  return kernels;
 }

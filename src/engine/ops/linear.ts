@@ -2,7 +2,7 @@
  * Linear layers as PyTorch's `nn.Linear`, with what usually follows them done in the product's epilogue, and the plain
  * matrix product.
  */
-import type { Graph, OpDefinition, Tensor } from '../graph';
+import { addOp, type Graph, type GraphNode, type OpDefinition, type Tensor } from '../graph';
 import { activationGradientOp, type Activation, type RowScale } from './activation';
 import { product, productOp } from './product';
 
@@ -24,9 +24,17 @@ interface LinearAttributes {
   subtract: number;
   /** The value before the activation is kept as a second output, for the gradient. */
   keepsPre: boolean;
+  /** x is this activation of the last input. */
+  activated?: Activation;
 }
 
-/** Inputs x, weight, bias, scale's table and sequence, residual, row count. */
+/** Which input of the op is the argument of the activation that x is. */
+const ARGUMENT = 7;
+
+/**
+ * Inputs x, weight, bias, scale's table and sequence, residual, row count, and where x is an activation (`activated`) its
+ * argument: the gradient then goes to that one, past the activation, in the epilogue of the product that makes it.
+ */
 export const linearOp: OpDefinition<LinearAttributes> = {
   name: 'linear',
   outputs: ([x, weight], { keepsPre }) => {
@@ -35,29 +43,32 @@ export const linearOp: OpDefinition<LinearAttributes> = {
   },
 
   gradient: ({ graph, inputs, outputs, attributes, gradientOf, wants, into, soFar, absorbed }) => {
-    const [x, weight, bias, table, sequence, residual, count] = inputs;
-    const { activation, scaleOffset, subtract } = attributes;
-    const dy = gradientOf(0);
-    if (!dy) return [];
+    const [x, weight, bias, table, sequence, residual, count, argument] = inputs;
+    const { activation, scaleOffset, subtract, activated } = attributes;
+    const [dy, dPre] = [gradientOf(0), gradientOf(1)];
+    if (!dy && !dPre) return [];
     const [rows, columns, depth] = [x!.rows, weight!.shape[0]!, weight!.columns];
     const [wantsWeight, wantsBias] = [wants(1), bias !== undefined && wants(2)];
 
     // Before the activation. Where there is none, the products themselves apply the scale.
-    let d = dy;
-    let scale: [Tensor | undefined, Tensor | undefined] = [table, sequence];
-    if (activation && (wants(0) || wantsWeight || wantsBias)) {
+    let d = dPre ?? dy!;
+    const scale: [Tensor | undefined, Tensor | undefined] = activation ? [undefined, undefined] : [table, sequence];
+    if (activation && dy && (wants(0) || wantsWeight || wantsBias)) {
       d = graph.one(activationGradientOp, [dy, outputs[1], table, sequence], { activation, scaleOffset });
-      scale = [undefined, undefined];
+      if (dPre) d = graph.one(addOp, [dPre, d], {});
     }
 
-    let dx: Tensor | undefined;
+    let [dx, dArgument]: (Tensor | undefined)[] = [];
     if (wants(0)) {
-      const before = into(0) ? undefined : soFar(0);
-      if (before) absorbed(0);
-      dx = graph.one(productOp, [d, weight, before, ...scale, count], {
+      const target = activated ? ARGUMENT : 0;
+      const before = into(target) ? undefined : soFar(target);
+      if (before) absorbed(target);
+      const gradient = graph.one(productOp, [d, weight, before, ...scale, count, undefined, undefined, argument], {
         ...{ kind: 'nn', m: rows, n: depth, k: columns, shape: x!.shape },
-        ...{ scaleOffset, subtract },
+        ...{ scaleOffset, subtract, slope: activated },
       });
+      if (activated) dArgument = gradient;
+      else dx = gradient;
     }
 
     let [dWeight, dBias]: (Tensor | undefined)[] = [];
@@ -72,7 +83,7 @@ export const linearOp: OpDefinition<LinearAttributes> = {
       if (wantsWeight) dWeight = values[0];
       dBias = values[1];
     }
-    return [dx, dWeight, dBias, undefined, undefined, residual && dy];
+    return [dx, dWeight, dBias, undefined, undefined, residual && dy, undefined, dArgument];
   },
 
   lower: ({ inputs, outputs, attributes }, lowering) => {
@@ -98,6 +109,15 @@ export const linearOp: OpDefinition<LinearAttributes> = {
   },
 };
 
+/** What x is the activation of, if it comes from a layer that does nothing after it and kept that value. */
+function argumentOf(x: Tensor): { argument?: Tensor; activated?: Activation } {
+  if (x.node?.op !== (linearOp as OpDefinition<unknown>)) return {};
+  const { inputs, outputs, attributes } = x.node as GraphNode<LinearAttributes>;
+  const [table, residual] = [inputs[3], inputs[5]];
+  if (x !== outputs[0] || !outputs[1] || table || residual) return {};
+  return { argument: outputs[1], activated: attributes.activation };
+}
+
 /**
  * y = residual + scale · act(x·Wᵀ + b).
  * @param x [..., K]
@@ -112,11 +132,13 @@ export function linear(graph: Graph, x: Tensor, weight: Tensor, options: LinearO
   if (residual && residual.size !== x.rows * n) throw new Error(`linear: residual [${residual.shape}] is no [${x.rows}, ${n}]`);
   if (scale && scale.sequence.size < x.rows) throw new Error(`linear: a scale for ${scale.sequence.size} of ${x.rows} rows`);
   const learns = [x, weight, bias].some((t) => t?.requiresGradient);
-  return graph.add(linearOp, [x, weight, bias, scale?.table, scale?.sequence, residual, rowCount?.tensor], {
+  const { argument, activated } = argumentOf(x);
+  return graph.add(linearOp, [x, weight, bias, scale?.table, scale?.sequence, residual, rowCount?.tensor, argument], {
     activation,
     scaleOffset: scale?.offset ?? 0,
     subtract: rowCount?.subtract ?? 0,
     keepsPre: activation !== undefined && learns,
+    activated,
   })[0]!;
 }
 

@@ -17,7 +17,9 @@ export interface Operand {
   stride?: number;
 }
 
-/** In this order: v = acc + bias[column]; pre = v; v = activation(v); v ·= scale(row); v += residual. */
+/**
+ * In this order: v = acc + bias[column]; pre = v; v = activation(v); v ·= scale(row); v ·= slope; v += residual.
+ */
 export interface Epilogue {
   /** [n] */
   bias?: Tensor;
@@ -25,6 +27,8 @@ export interface Epilogue {
   /** Receives the value before the activation, [m, n]. */
   pre?: Tensor;
   scale?: RowScale;
+  /** Multiplies by activation′(at), at [m, n]: the way back through an activation. Not together with `activation`. */
+  slope?: { activation: Activation; at: Tensor };
   /** [m, n] */
   residual?: Tensor;
 }
@@ -85,12 +89,13 @@ export const denseStrides = ({ kind, m, n, k }: ProductOptions): { a: number; b:
  */
 export function frameOf(options: ProductOptions, width: 1 | 4): Frame {
   const { kind, m, n, k, a, b, c, accumulate = false, epilogue = {}, rowCount, depthScale, sums } = options;
-  const { bias, activation, pre, scale, residual } = epilogue;
+  const { bias, activation, pre, scale, slope, residual } = epilogue;
   if (accumulate && Object.values(epilogue).some((part) => part !== undefined)) {
     throw new Error('product: accumulate and an epilogue exclude each other');
   }
   if (kind !== 'tn' && (depthScale || sums)) throw new Error('product: depthScale and sums are for tn');
   if (depthScale && scale) throw new Error('product: depthScale and scale exclude each other');
+  if (activation && slope) throw new Error('product: activation and slope exclude each other');
   const factor = depthScale ?? scale;
   const type = width === 4 ? 'vec4f' : 'f32';
   const dense = denseStrides(options);
@@ -119,6 +124,7 @@ export function frameOf(options: ProductOptions, width: 1 | 4): Frame {
   bind('pre', type, pre);
   bind('table', 'f32', factor?.table);
   bind('sequence', 'u32', factor?.sequence);
+  const nameOfSlope = bind('slope_at', type, slope?.at);
   const nameOfResidual = bind('residual', type, residual);
   bind('sums', 'f32', sums);
   bind('count', 'u32', rowCount?.tensor);
@@ -127,7 +133,7 @@ export function frameOf(options: ProductOptions, width: 1 | 4): Frame {
   const limit = (name: string, whole: string, bounded: boolean): string =>
     `fn ${name}() -> u32 { return ${bounded ? `min(${whole}, ${counted})` : whole}; }`;
   const lines = [
-    activation ? activationText(activation, type) : '',
+    activation || slope ? activationText((activation ?? slope?.activation)!, type) : '',
     limit('rowLimit', 'p.m', rowCount !== undefined && kind !== 'tn'),
     limit('depthLimit', 'p.k', rowCount !== undefined && kind === 'tn'),
     depthScale ? 'fn depthScale(k: u32) -> f32 { return table[p.scaleOffset + sequence[k]]; }' : '',
@@ -137,6 +143,7 @@ export function frameOf(options: ProductOptions, width: 1 | 4): Frame {
     pre ? `  pre[row * (p.n / ${width}u) + column] = v;` : '',
     activation ? '  v = activate(v);' : '',
     scale ? '  v *= table[p.scaleOffset + sequence[row]];' : '',
+    slope ? `  v *= activationSlope(${nameOfSlope}[row * (p.n / ${width}u) + column]);` : '',
     residual ? `  v += ${nameOfResidual}[row * (p.n / ${width}u) + column];` : '',
     '  let i = p.cOffset + row * p.cStride + column;',
     accumulate ? '  c[i] += v;' : '  c[i] = v;',
@@ -151,6 +158,7 @@ export function frameOf(options: ProductOptions, width: 1 | 4): Frame {
     activation,
     pre && 'pre',
     scale && 'scale',
+    slope && `${slope.activation}-slope`,
     residual && 'residual',
     depthScale && 'depth-scale',
     sums && 'sums',

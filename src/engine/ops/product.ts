@@ -3,6 +3,7 @@
  * device's measured table chooses.
  */
 import type { Dispatch, Lowering, OpDefinition } from '../graph';
+import type { Activation } from './activation';
 import { framed, frameOf, INDEX, type ProductKind, type ProductOptions } from './product-frame';
 import { lanes, lanesAvailable } from './product-lanes';
 import { partsOf, tile, tileSplit } from './product-tile';
@@ -84,19 +85,21 @@ export interface ProductAttributes {
   subtract?: number;
   /** tn: also the sums over k of A. */
   sums?: boolean;
+  /** The product goes back through this activation, whose argument is an input. */
+  slope?: Activation;
 }
 
 /**
  * The bare product as an op, for gradient rules. Inputs a, b, residual, table and sequence (a scale per row of the
- * output, or for tn per row of A), row count, and where to add the product and the sums. Without those two targets it
- * has the outputs product [shape] and sums [m].
+ * output, or for tn per row of A), row count, where to add the product and the sums, and the argument of the activation
+ * whose slope multiplies the product. Without the two targets it has the outputs product [shape] and sums [m].
  */
 export const productOp: OpDefinition<ProductAttributes> = {
   name: 'product',
   outputs: ([, , , , , , into], { shape, m, sums }) => (into ? [] : [{ shape }, ...(sums ? [{ shape: [m] }] : [])]),
   lower: ({ inputs, outputs, attributes }, lowering) => {
-    const [a, b, residual, table, sequence, count, into, sumsInto] = inputs;
-    const { kind, m, n, k, scaleOffset = 0, subtract = 0, sums = false } = attributes;
+    const [a, b, residual, table, sequence, count, into, sumsInto, slopeAt] = inputs;
+    const { kind, m, n, k, scaleOffset = 0, subtract = 0, sums = false, slope } = attributes;
     const scale = table && { table, sequence: sequence!, offset: scaleOffset };
     return product(lowering, {
       kind,
@@ -107,7 +110,11 @@ export const productOp: OpDefinition<ProductAttributes> = {
       b: { tensor: b! },
       c: { tensor: into ?? outputs[0]! },
       accumulate: into !== undefined,
-      epilogue: { residual, scale: kind === 'tn' ? undefined : scale },
+      epilogue: {
+        residual,
+        scale: kind === 'tn' ? undefined : scale,
+        slope: slope && { activation: slope, at: slopeAt! },
+      },
       depthScale: kind === 'tn' ? scale : undefined,
       sums: sums ? (into ? sumsInto : outputs[1]) : undefined,
       rowCount: count && { tensor: count, subtract },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { addGradients, Allocation, compileGraph, download, Graph, upload } from '../../../src/engine/graph';
 import { linear, linearOp, matmulOp } from '../../../src/engine/ops/linear';
-import { checkOp, normals, type CheckInput } from '../../support/gradient-check';
+import { checkOp, checkTrace, normals, type CheckInput } from '../../support/gradient-check';
 import { testGpu } from '../../support/gpu';
 import { normalDistribution } from '../../support/normal-distribution';
 
@@ -88,6 +88,112 @@ describe('linear: value and gradients against f64', () => {
       await check({ ...shape, table, activation: 'relu', scale: true });
     });
   }
+});
+
+interface Layers {
+  rows: number;
+  /** Columns in, in between, out. */
+  sizes: readonly [number, number, number];
+  activation: 'gelu' | 'relu';
+  /** Both layers' gradients are computed by this form. */
+  variant: string;
+  /** A factor per row, and something added, after the second layer. */
+  followed?: boolean;
+  /** The hidden values are used once more, by a third layer, and are an output themselves. */
+  shared?: boolean;
+}
+
+/** Two layers with an activation between them, whose gradient the second layer's product applies. */
+async function checkLayers({ rows, sizes, activation, variant, followed, shared }: Layers): Promise<string[]> {
+  const [k, hidden, n] = sizes;
+  const weight = (name: string, shape: [number, number], seed: number): CheckInput => {
+    const values = normals(shape[0] * shape[1], seed, 1.5 / Math.sqrt(shape[1]));
+    return { name, shape, role: 'parameter', values };
+  };
+  const sequence = Uint32Array.from({ length: rows }, (_, i) => (i * 3) % 5);
+  const apply = (x: ArrayLike<number>, w: ArrayLike<number>, [into, out]: [number, number]): Float64Array => {
+    const y = new Float64Array(rows * out);
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < out; j++) for (let l = 0; l < into; l++) y[i * out + j]! += x[i * into + l]! * w[j * into + l]!;
+    }
+    return y;
+  };
+  return checkTrace({
+    name: `two layers of ${variant}`,
+    inputs: [
+      { name: 'x', shape: [rows, k] },
+      weight('first', [hidden, k], 7),
+      { name: 'bias', shape: [hidden], role: 'parameter' },
+      weight('second', [n, hidden], 8),
+      weight('third', [n, hidden], 9),
+      { name: 'table', shape: [7], role: 'constant' },
+      { name: 'sequence', shape: [rows], values: sequence },
+      { name: 'residual', shape: [rows, n], role: followed ? 'gradient' : 'constant' },
+    ].filter(({ name }) => shared || name !== 'third') as CheckInput[],
+    trace: (graph, inputs) => {
+      const [x, first, bias, second] = inputs;
+      const [table, map, residual] = inputs.slice(-3);
+      const h = linear(graph, x!, first!, { bias, activation });
+      const scale = followed ? { table: table!, sequence: map!, offset: 2 } : undefined;
+      const y = linear(graph, h, second!, { scale, residual: followed ? residual : undefined });
+      return shared ? [y, linear(graph, h, inputs[4]!), h] : [y];
+    },
+    differentiated: shared ? [0, 1, 2] : [0],
+    reference: (inputs) => {
+      const [x, first, bias, second] = inputs;
+      const [factors, , residual] = inputs.slice(-3);
+      const h = apply(x!, first!, [k, hidden]).map((v, i) => {
+        const at = v + bias![i % hidden]!;
+        return activation === 'gelu' ? at * normalDistribution(at) : Math.max(0, at);
+      });
+      const y = apply(h, second!, [hidden, n]).map((v, i) => {
+        return followed ? v * factors![2 + sequence[Math.floor(i / n)]!]! + residual![i]! : v;
+      });
+      return shared ? [y, apply(h, inputs[4]!, [hidden, n]), h] : [y];
+    },
+    absolute: 5e-6,
+    relative: 5e-6,
+    gradientTolerance: 1e-5,
+    table: new Map([...forced(variant, { rows, n: hidden, k }), ...forced(variant, { rows, n, k: hidden })]),
+  });
+}
+
+describe('two layers: the gradient of the activation between them is part of a product', () => {
+  // How the kernel that stores the product is called in each form.
+  const forms = { naive: 'naive', lanes: 'lanes', tile: 'tile64', 'tile-small': 'tile32', 'tile-split': 'parts' };
+  for (const [variant, kernel] of Object.entries(forms)) {
+    const lanes = variant === 'lanes';
+    // k is split among workgroups where it is long enough.
+    const n = variant === 'tile-split' ? 263 : lanes ? 20 : 13;
+    const shapes: [number, [number, number, number]][] = lanes
+      ? [[33, [12, 36, n]], [197, [4, 8, 132]], [1, [8, 4, 4]]]
+      : [[33, [5, 37, n]], [1, [7, 1, n]], [197, [3, 7, n]]];
+    for (const [rows, sizes] of shapes) {
+      it(`${variant}: ${rows} rows, ${sizes.join(' to ')}`, async () => {
+        for (const rest of [{}, { followed: true }, { followed: true, shared: true }]) {
+          const ran = await checkLayers({ rows, sizes, activation: 'gelu', variant, ...rest });
+          const slopes = ran.filter((key) => key.includes('gelu-slope'));
+          expect(slopes.length).toBe('shared' in rest ? 2 : 1);
+          for (const key of slopes) expect(key).toMatch(new RegExp(`^product/${kernel}`));
+          expect(ran.some((key) => key.startsWith('activation-gradient'))).toBe('shared' in rest);
+        }
+        if (rows === 33) await checkLayers({ rows, sizes, activation: 'relu', variant });
+      });
+    }
+  }
+
+  it('what follows the activation keeps it apart: a factor per row, something added', () => {
+    const graph = new Graph();
+    const x = graph.input('x', [6, 8]);
+    x.requiresGradient = true;
+    const [w, table, sequence] = [graph.input('w', [8, 8]), graph.input('table', [6]), graph.input('sequence', [6], 'u32')];
+    for (const rest of [{ residual: x }, { scale: { table, sequence, offset: 0 } }]) {
+      const h = linear(graph, x, w, { activation: 'gelu', ...rest });
+      const before = graph.nodes.length;
+      addGradients(graph, [[linear(graph, h, w), graph.input('dy', [6, 8])]]);
+      expect(graph.nodes.slice(before).map((node) => node.op.name)).toContain('activation-gradient');
+    }
+  });
 });
 
 it('matmul: value and gradients', async () => {

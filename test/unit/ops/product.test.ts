@@ -14,6 +14,7 @@ beforeAll(async () => {
 });
 
 const gelu = (x: number): number => x * normalDistribution(x);
+const geluSlope = (x: number): number => normalDistribution(x) + (x * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
 
 interface Case {
   kind: ProductKind;
@@ -25,6 +26,7 @@ interface Case {
   activation?: 'gelu' | 'relu';
   pre?: boolean;
   scale?: boolean;
+  slope?: 'gelu' | 'relu';
   residual?: boolean;
   depthScale?: boolean;
   sums?: boolean;
@@ -56,6 +58,7 @@ async function check(variant: string, x: Case): Promise<void> {
   const bias = x.bias ? make('bias', [n]) : undefined;
   const pre = x.pre ? make('pre', [m, n]) : undefined;
   const residual = x.residual ? make('residual', [m, n]) : undefined;
+  const slope = x.slope ? make('slope', [m, n]) : undefined;
   const sums = x.sums ? make('sums', [m]) : undefined;
   const table = x.scale || x.depthScale ? make('table', [9]) : undefined;
   const sequence = graph.input('sequence', [x.depthScale ? k : m], 'u32');
@@ -80,6 +83,7 @@ async function check(variant: string, x: Case): Promise<void> {
       pre: pre?.tensor,
       residual: residual?.tensor,
       scale: x.scale ? factor : undefined,
+      slope: x.slope && { activation: x.slope, at: slope!.tensor },
     },
     depthScale: x.depthScale ? factor : undefined,
     sums: sums?.tensor,
@@ -135,6 +139,8 @@ async function check(variant: string, x: Case): Promise<void> {
       if (x.activation === 'gelu') v = gelu(v);
       if (x.activation === 'relu') v = Math.max(0, v);
       if (x.scale) v *= table!.values[2 + rows[r]!]!;
+      if (x.slope === 'gelu') v *= geluSlope(slope!.values[r * n + j]!);
+      if (x.slope === 'relu') v *= slope!.values[r * n + j]! > 0 ? 1 : 0;
       if (residual) v += residual.values[r * n + j]!;
       if (x.accumulate) v += c.values[c.at(r, j)]!;
       compare(got[c.at(r, j)]!, v);
@@ -188,6 +194,12 @@ for (const variant of VARIANTS) {
         await check(variant, { kind, ...shape, bias: true, activation: 'gelu', scale: true, residual: true, strided: true });
       });
     }
+    it('nn: back through an activation', async () => {
+      const shape = odd ? { m: 33, n: 21, k: depth(50) } : { m: 36, n: 20, k: 276 };
+      await check(variant, { kind: 'nn', ...shape, slope: 'gelu' });
+      await check(variant, { kind: 'nn', ...shape, slope: 'relu', scale: true, residual: true, strided: true });
+      await check(variant, { kind: 'nn', ...shape, slope: 'gelu', scale: true, residual: true, rowCount: 18 });
+    });
     it('tn: rows of A scaled and summed up', async () => {
       const n = odd ? 19 : 20;
       const k = depth(197);
@@ -200,4 +212,9 @@ for (const variant of VARIANTS) {
 
 it('product: accumulating and an epilogue exclude each other', async () => {
   await expect(check('naive', { kind: 'nn', m: 4, n: 4, k: 4, accumulate: true, bias: true })).rejects.toThrow(/exclude/);
+});
+
+it('product: an activation and the slope of one exclude each other', async () => {
+  const options: Case = { kind: 'nn', m: 4, n: 4, k: 4, activation: 'gelu', slope: 'gelu' };
+  await expect(check('naive', options)).rejects.toThrow(/exclude/);
 });
