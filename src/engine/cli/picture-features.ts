@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { DecodePool, PictureError, type Problem } from '../data';
 import { UserError } from '../errors';
-import { FeatureExtractor } from '../evaluate';
+import { featureBatches, FeatureExtractor, type FeatureBatch } from '../evaluate';
 import type { Gpu } from '../gpu';
 import type { StoredModel } from './safetensors-model';
 
@@ -20,16 +20,6 @@ export interface FeatureRequest {
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Features of up to a batch of pictures; those that could not be read are left out. */
-export interface FeatureBatch {
-  /** Which of the request's `paths`. */
-  indices: number[];
-  /** [count, D] */
-  cls: Float32Array;
-  /** [count, P, D] */
-  patches: Float32Array | undefined;
-}
-
 const BATCH = 32;
 /** Token rows of a batch: bounds the memory of large pictures. */
 const MOST_TOKENS = 1 << 14;
@@ -42,6 +32,7 @@ export function checkSize(size: number, patchSize: number): void {
   throw new UserError(`A size of ${size} pixels is not a multiple of the model's patches of ${patchSize}: take ${near}.`);
 }
 
+/** Their `indices` are places in the request's `paths`. */
 export async function* pictureFeatures(
   request: FeatureRequest,
   problems: Problem[],
@@ -61,36 +52,17 @@ export async function* pictureFeatures(
     patches,
   });
   const pool = new DecodePool();
-  const decode = async (index: number): Promise<{ index: number; picture: Uint8Array } | undefined> => {
+  const read = async (index: number): Promise<Uint8Array | undefined> => {
     try {
-      return { index, picture: await pool.run({ kind: 'evaluation', path: join(root, paths[index]!), size }) };
+      return await pool.run({ kind: 'evaluation', path: join(root, paths[index]!), size });
     } catch (error) {
       if (!(error instanceof PictureError)) throw error;
       problems.push({ path: paths[index]!, reason: error.reason });
       return undefined;
     }
   };
-  const startBatch = (first: number): ReturnType<typeof decodeBatch> => {
-    const started = decodeBatch(first);
-    // A batch made ahead may fail before anybody waits for it; whoever takes it gets the error.
-    started.catch(() => undefined);
-    return started;
-  };
-  const decodeBatch = (first: number) =>
-    Promise.all(Array.from({ length: Math.min(batch, paths.length - first) }, (_, i) => decode(first + i)));
   try {
-    let next = startBatch(0);
-    for (let first = 0; first < paths.length; first += batch) {
-      signal?.throwIfAborted();
-      const decoded = await next;
-      next = startBatch(first + batch);
-      const read = decoded.filter((each) => each !== undefined);
-      if (read.length > 0) {
-        const features = await extractor.extract(read.map(({ picture }) => picture));
-        yield { indices: read.map(({ index }) => index), cls: features.cls, patches: features.patches };
-      }
-      onProgress?.(Math.min(paths.length, first + batch), paths.length);
-    }
+    yield* featureBatches(extractor, [...paths.keys()], read, onProgress, signal);
     if (problems.length === paths.length) throw new UserError(`None of the pictures in ${root} can be read.`);
     if (problems.length > TOO_MANY_BAD * paths.length && !allowBad) {
       const { path, reason } = problems[0]!;

@@ -7,7 +7,7 @@
 import { UserError } from '../errors';
 import { drawCrops, encodeCrops, type Crop, type CropOptions, type PlacedPicture } from './crops';
 import { PICTURE_PIXELS, type PackedPicture } from './decode-job';
-import { DecodePool } from './decode-pool';
+import type { DecodePool } from './decode-pool';
 import { splitIndices, type Manifest } from './manifest';
 import { MetPictures, MOST_FAILING, tooManyUnreadable } from './met-pictures';
 import { epochOrder } from './order';
@@ -23,9 +23,8 @@ export interface BatchLoaderOptions {
   readonly batchSize: number;
   /** Batches taken of each epoch, the others are left out: after the last, the next epoch begins. Default: all full ones. */
   readonly batchesPerEpoch?: number;
-  /** Decoding threads; 0 decodes in the calling thread. */
-  readonly workers?: number;
-  readonly workerEntry?: URL;
+  /** Decodes the pictures; stays open. Batches under way are rejected when it closes. */
+  readonly pool: DecodePool;
   /** Larger pictures are not decoded. */
   readonly pixelCap?: number;
   /**
@@ -72,7 +71,6 @@ interface Prepared {
 export class BatchLoader {
   readonly batchesPerEpoch: number;
   private readonly training: Uint32Array;
-  private readonly pool: DecodePool;
   private readonly source: PictureSource;
   private readonly knownBad: ReadonlySet<number>;
   /** Training pictures that are not known to be unreadable. */
@@ -109,9 +107,8 @@ export class BatchLoader {
       );
     }
     this.judged = count - bad.length;
-    this.pool = new DecodePool(options);
     const maxPixels = Math.min(PICTURE_PIXELS, Math.max(1, Math.floor(maxPixelsPerBatch / batchSize)));
-    this.source = new PictureSource({ ...options, knownBad: this.knownBad, cacheBytes, maxPixels }, this.pool);
+    this.source = new PictureSource({ ...options, knownBad: this.knownBad, cacheBytes, maxPixels });
   }
 
   /** Pictures of the batches handed out, or tried in their place, that could not be read: each once, without known ones. */
@@ -145,12 +142,6 @@ export class BatchLoader {
     const first = met.problems[0];
     const example = first ? ` (for example ${JSON.stringify(first.path)}: ${first.reason})` : '';
     throw new UserError(`None of the training pictures can be read${example}: check that their folder is still there.`);
-  }
-
-  /** Stops the threads; batches under way are rejected. */
-  async close(): Promise<void> {
-    this.ready.clear();
-    await this.pool.close();
   }
 
   private start(epoch: number, step: number, wanted: Set<string>): Promise<Prepared> {

@@ -6,6 +6,7 @@ import { picturePath, type Manifest } from './manifest';
 import { PictureError, type Problem } from './problems';
 
 export interface PictureSourceOptions {
+  readonly pool: DecodePool;
   readonly manifest: Manifest;
   readonly crops: CropOptions;
   readonly seed: number;
@@ -22,10 +23,7 @@ export class PictureSource {
   private readonly kept = new Map<number, PackedPicture>();
   private room: number;
 
-  constructor(
-    private readonly options: PictureSourceOptions,
-    private readonly pool: DecodePool,
-  ) {
+  constructor(private readonly options: PictureSourceOptions) {
     this.room = options.cacheBytes;
   }
 
@@ -33,11 +31,11 @@ export class PictureSource {
   async picture(index: number, epoch: number): Promise<PackedPicture | undefined> {
     const kept = this.kept.get(index);
     if (kept) return kept;
-    const { manifest, crops, seed, pixelCap, maxPixels, knownBad } = this.options;
+    const { pool, manifest, crops, seed, pixelCap, maxPixels, knownBad } = this.options;
     if (knownBad.has(index) || this.failed.has(index)) return undefined;
     const entry = manifest.pictures[index]!;
     try {
-      const picture = await this.pool.run({
+      const picture = await pool.run({
         kind: 'crops',
         path: picturePath(manifest, entry),
         expectedSize: entry.size,

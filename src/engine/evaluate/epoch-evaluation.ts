@@ -2,21 +2,14 @@
  * What is measured after an epoch on the held-out pictures: weighted k-NN against the training pictures, view retrieval,
  * effective rank. It has plans of its own and only reads the parameters, so it cannot change what is learned.
  */
-import {
-  DecodePool,
-  PictureError,
-  picturePath,
-  splitIndices,
-  type CropOptions,
-  type Manifest,
-} from '../data';
+import { PictureError, picturePath, splitIndices, type CropOptions, type DecodePool, type Manifest } from '../data';
 import type { Gpu } from '../gpu';
 import type { VariantTable } from '../graph';
 import { PIXEL_MEAN, PIXEL_STD } from '../ibot';
 import type { ParameterSet, VitConfig } from '../nn';
 import { Purpose, Random } from '../random';
 import { centredPixels, PIXEL_BASELINE_SIZE } from './baselines';
-import { FeatureExtractor } from './features';
+import { featureBatches, FeatureExtractor } from './features';
 import { weightedKnn } from './knn';
 import { effectiveRank } from './rank';
 import { viewRetrieval } from './retrieval';
@@ -61,9 +54,8 @@ export interface EpochEvaluatorOptions {
   seed: number;
   /** Kernel choices to go by; nothing is measured and nothing added. */
   table: VariantTable;
-  /** Decoding threads; 0 decodes in the calling thread. */
-  workers?: number;
-  workerEntry?: URL;
+  /** Decodes the pictures; stays open. */
+  pool: DecodePool;
   /** Most pictures to measure with, in place of the numbers above. */
   most?: { readonly training: number; readonly heldOut: number };
 }
@@ -78,7 +70,6 @@ interface Labelled {
 }
 
 export class EpochEvaluator {
-  private readonly pool: DecodePool;
   private readonly train: Uint32Array;
   private readonly heldOut: Uint32Array;
   private readonly cache = new Map<string, Uint8Array | undefined>();
@@ -87,12 +78,11 @@ export class EpochEvaluator {
   readonly coverage: string | undefined;
 
   constructor(private readonly options: EpochEvaluatorOptions) {
-    const { gpu, manifest, workers, workerEntry } = options;
+    const { gpu, manifest } = options;
     const most = options.most ?? {
       training: gpu.info.software ? MOST_TRAINING_PICTURES_SOFTWARE : MOST_TRAINING_PICTURES,
       heldOut: MOST_HELD_OUT_PICTURES,
     };
-    this.pool = new DecodePool({ ...(workers === undefined ? {} : { workers }), ...(workerEntry && { workerEntry }) });
     const training = splitIndices(manifest, 'train');
     const heldOut = splitIndices(manifest, 'held-out');
     this.train = spreadOver(training, most.training);
@@ -176,10 +166,6 @@ export class EpochEvaluator {
     );
   }
 
-  close(): Promise<void> {
-    return this.pool.close();
-  }
-
   private labelOf(index: number): number {
     return this.options.manifest.pictures[index]!.label;
   }
@@ -218,22 +204,9 @@ export class EpochEvaluator {
     const dimension = this.options.model.embedDim;
     const rows = new Float32Array(indices.length * dimension);
     const kept: number[] = [];
-    const load = (start: number): Promise<(Uint8Array | undefined)[]> =>
-      Promise.all(Array.from(indices.subarray(start, start + BATCH), read));
-    let next = load(0);
-    for (let start = 0; start < indices.length; start += BATCH) {
-      const squares = await next;
-      signal?.throwIfAborted();
-      // The next batch is decoded while this one is on the device.
-      next = load(start + BATCH);
-      next.catch(() => undefined);
-      const readable = squares.flatMap((square, i) => (square ? [{ square, index: indices[start + i]! }] : []));
-      if (readable.length > 0) {
-        const { cls } = await extractor.extract(readable.map(({ square }) => square));
-        rows.set(cls, kept.length * dimension);
-        kept.push(...readable.map(({ index }) => index));
-      }
-      progress(Math.min(indices.length, start + BATCH));
+    for await (const { cls, indices: found } of featureBatches(extractor, indices, read, progress, signal)) {
+      rows.set(cls, kept.length * dimension);
+      kept.push(...found);
     }
     return { rows: rows.subarray(0, kept.length * dimension), indices: kept };
   }
@@ -246,7 +219,7 @@ export class EpochEvaluator {
   private decoded(index: number, kind: 'evaluation' | 'thumbnail', size: number): Promise<Uint8Array | undefined> {
     const { manifest } = this.options;
     const path = picturePath(manifest, manifest.pictures[index]!);
-    return this.kept(`${kind} ${index}`, () => this.pool.run({ kind, path, size }));
+    return this.kept(`${kind} ${index}`, () => this.options.pool.run({ kind, path, size }));
   }
 
   /** A crop of the picture, the same in every epoch. */
@@ -255,7 +228,7 @@ export class EpochEvaluator {
     const entry = manifest.pictures[index]!;
     return this.kept(`view ${which} ${index}`, async () => {
       const job = { kind: 'crops', path: picturePath(manifest, entry), expectedSize: entry.size } as const;
-      const picture = await this.pool.run({ ...job, maxPixels: 1 << 21, options: crops, seed, epoch: 0, pictureIndex: index });
+      const picture = await this.options.pool.run({ ...job, maxPixels: 1 << 21, options: crops, seed, epoch: 0, pictureIndex: index });
       return drawView(picture, crops.global_crops_scale, model.imgSize, new Random(seed, Purpose.retrieval, which, index));
     });
   }

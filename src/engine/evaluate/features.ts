@@ -26,6 +26,12 @@ export interface Features {
   patches?: Float32Array;
 }
 
+/** Features of up to a batch of pictures; those that could not be read are left out. */
+export interface FeatureBatch extends Features {
+  /** Which pictures they are. */
+  indices: number[];
+}
+
 export class FeatureExtractor {
   private constructor(
     private readonly gpu: Gpu,
@@ -105,5 +111,44 @@ export class FeatureExtractor {
   destroy(): void {
     this.plan.destroy();
     for (const tensor of this.own) (tensor.base ?? tensor).allocation?.destroy();
+  }
+}
+
+/**
+ * Features of many pictures, batch by batch: the next ones are read while these are on the device.
+ * @param indices names of the pictures for `read`
+ * @param read the square of a picture; undefined where it cannot be read
+ */
+export async function* featureBatches(
+  extractor: Pick<FeatureExtractor, 'batch' | 'extract'>,
+  indices: ArrayLike<number>,
+  read: (index: number) => Promise<Uint8Array | undefined>,
+  progress?: (done: number, total: number) => void,
+  signal?: AbortSignal,
+): AsyncGenerator<FeatureBatch, void, undefined> {
+  const { batch } = extractor;
+  const total = indices.length;
+  const load = (first: number) => {
+    const loaded = Promise.all(
+      Array.from({ length: Math.max(0, Math.min(batch, total - first)) }, async (_, i) => {
+        const index = indices[first + i]!;
+        const square = await read(index);
+        return square ? [{ index, square }] : [];
+      }),
+    );
+    // A batch read ahead may fail before anybody waits for it; whoever takes it gets the error.
+    loaded.catch(() => undefined);
+    return loaded;
+  };
+  let next = load(0);
+  for (let first = 0; first < total; first += batch) {
+    const readable = (await next).flat();
+    signal?.throwIfAborted();
+    next = load(first + batch);
+    if (readable.length > 0) {
+      const features = await extractor.extract(readable.map(({ square }) => square));
+      yield { indices: readable.map(({ index }) => index), ...features };
+    }
+    progress?.(Math.min(total, first + batch), total);
   }
 }

@@ -2,7 +2,7 @@
  * Measuring what was learned: features, weighted k-NN, view retrieval, effective rank, cluster scores. One file per
  * evaluation.
  */
-export { FeatureExtractor, type FeatureOptions, type Features } from './features';
+export { featureBatches, FeatureExtractor, type FeatureBatch, type FeatureOptions, type Features } from './features';
 export { weightedKnn, nearestRows, type KnnInput, type KnnResult } from './knn';
 export { clusterScores, matchedAccuracy, type ClusterScores } from './clustering';
 export { effectiveRank } from './rank';

@@ -1,5 +1,5 @@
 /** The parts of a run, put together: network and plans, the checkpoint to go on from, batches, metrics, evaluation. */
-import { BatchLoader, type Manifest } from '../data';
+import { BatchLoader, DecodePool, type Manifest } from '../data';
 import { UserError } from '../errors';
 import { EpochEvaluator } from '../evaluate';
 import { GpuError, type Gpu } from '../gpu';
@@ -90,13 +90,14 @@ export async function makeRun(setup: RunSetup, open: Closable[]): Promise<Traini
   const microBatch = recipe.batch_size / recipe.accumulate;
   const crops = cropOptionsOf(recipe);
   const workers = setup.decodeThreads ?? (recipe.workers > 0 ? recipe.workers : undefined);
-  const decoding = {
+  const pool = new DecodePool({
     ...(workers === undefined ? {} : { workers }),
     ...(setup.workerEntry && { workerEntry: setup.workerEntry }),
-  };
+  });
+  open.push(pool);
   const badPictures = await BadPictures.open(folder, record.step);
   const loader = new BatchLoader({
-    ...decoding,
+    pool,
     manifest,
     crops,
     seed: recipe.seed,
@@ -106,10 +107,8 @@ export async function makeRun(setup: RunSetup, open: Closable[]): Promise<Traini
     maxPixelsPerBatch: pixelCapacityOf(microBatch),
     allowBad: record.allowBad,
   });
-  open.push(loader);
   const { backbone: model } = network.config;
-  const evaluator = new EpochEvaluator({ ...decoding, gpu, manifest, model, crops, seed: recipe.seed, table });
-  open.push(evaluator);
+  const evaluator = new EpochEvaluator({ pool, gpu, manifest, model, crops, seed: recipe.seed, table });
   const { baselinesFile } = folder;
   const { coverage } = evaluator;
   if (recipe.knn_every > 0 && coverage !== undefined) emit({ event: 'note', message: coverage });

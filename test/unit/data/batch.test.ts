@@ -16,6 +16,7 @@ import {
   type BatchLoaderOptions,
   type CropJob,
   type CropOptions,
+  type DecodePoolOptions,
   type Manifest,
 } from '../../../src/engine/data';
 import { UserError } from '../../../src/engine/errors';
@@ -50,11 +51,15 @@ beforeAll(async () => {
 });
 
 let loader: BatchLoader | undefined;
-const open = (options: Partial<BatchLoaderOptions> = {}): BatchLoader =>
-  (loader = new BatchLoader({ manifest, crops, seed: 7, batchSize: 4, workers: 0, ...options }));
+let pool: DecodePool | undefined;
+const open = ({ workers = 0, workerEntry, ...options }: Partial<BatchLoaderOptions> & DecodePoolOptions = {}): BatchLoader => {
+  pool = new DecodePool({ workers, ...(workerEntry && { workerEntry }) });
+  return (loader = new BatchLoader({ manifest, crops, seed: 7, batchSize: 4, pool, ...options }));
+};
+const close = async (): Promise<void> => pool?.close();
 afterEach(async () => {
   vi.restoreAllMocks();
-  await loader?.close();
+  await close();
 });
 
 const digest = ({ pixels, globalCrops, localCrops, labels, indices }: Batch): string => {
@@ -129,18 +134,18 @@ describe('BatchLoader', () => {
       ] as const)
         found.push(digest(await loader!.batch(epoch, step)));
       digests.push(found);
-      await loader!.close();
+      await close();
     }
     expect(new Set(digests[0]).size).toBe(5);
     for (const other of digests.slice(1)) expect(other).toEqual(digests[0]);
     expect(digest(await open().batch(1, 1))).toBe(digests[0]![4]);
-    await loader!.close();
+    await close();
     expect(digest(await open({ seed: 8 }).batch(1, 1))).not.toBe(digests[0]![4]);
   });
 
   it('gives each picture the same share of a batch’s pixels', async () => {
     const whole = await open({ batchSize: 13 }).batch(0, 0);
-    await loader!.close();
+    await close();
     const limited = await open({ batchSize: 13, maxPixelsPerBatch: 25_000 }).batch(0, 0);
     const share = Math.floor(25_000 / 13);
     const sizes = Array.from(limited.indices, (_, slot) => sizeAt(limited, slot));
@@ -174,7 +179,7 @@ describe('BatchLoader', () => {
         });
       }
       seen.push(pictures);
-      await loader!.close();
+      await close();
     }
     const [ones, threes, whole] = seen as [Map<number, string>, Map<number, string>, Map<number, string>];
     expect(whole.size).toBe(13);
@@ -244,11 +249,11 @@ describe('BatchLoader with unreadable pictures', () => {
       expect(new Set(indices).size).toBe(5);
     });
     expect(replaced).toBe(3);
-    await loader!.close();
+    await close();
     for (const workers of [0, 3]) {
       const [fifth] = await run(workers, [5]);
       expect(digest(fifth!)).toBe(digest(batches[5]!));
-      await loader!.close();
+      await close();
     }
   });
 
@@ -258,7 +263,7 @@ describe('BatchLoader with unreadable pictures', () => {
     const failure = loader!.batch(0, 0);
     await expect(failure).rejects.toThrow(UserError);
     await expect(failure).rejects.toThrow(/4 of the 30 pictures .*"bad\d.png": not a picture.*--allow-bad/);
-    await loader!.close();
+    await close();
     const { indices } = await open({ manifest: set, batchSize: 30, allowBad: true }).batch(0, 0);
     expect(new Set(indices).size).toBe(26);
     expect(loader!.problems).toHaveLength(4);
@@ -310,7 +315,7 @@ describe('BatchLoader with unreadable pictures', () => {
       })();
       const message = await all.then(String, (error: unknown) => String(error));
       outcomes.add(`step ${step}: ${message} ${JSON.stringify(loader!.problems)}`);
-      await loader!.close();
+      await close();
     }
     expect([...outcomes]).toEqual([expect.stringMatching(/^step [4-8]: .*pictures tried so far cannot be read/)]);
   });
@@ -327,13 +332,13 @@ describe('BatchLoader with unreadable pictures', () => {
     expect(loader!.problems).toHaveLength(2);
     const isBad = (path: string): boolean => path.startsWith('bad');
     const knownBad = set.pictures.flatMap(({ path }, index) => (isBad(path) ? [index] : []));
-    await loader!.close();
+    await close();
     const mended = set.pictures.filter(({ path }) => isBad(path));
     for (const { path } of mended) await put(folder, path, await picture(33, 33, 50).png().toBuffer());
     const now = await makeManifest(folder, { seed: 1, heldOut: 0 });
     expect(await all({ manifest: now.manifest, knownBad })).toEqual(before);
     expect(loader!.problems).toEqual([]);
-    await loader!.close();
+    await close();
     expect(await all({ manifest: now.manifest })).not.toEqual(before);
   });
 

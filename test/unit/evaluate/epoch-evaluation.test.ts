@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { makeManifest, splitIndices, type Manifest, type PackedPicture } from '../../../src/engine/data';
+import { DecodePool, makeManifest, splitIndices, type Manifest, type PackedPicture } from '../../../src/engine/data';
 import { centredPixels, EpochEvaluator, untrainedBackbone, type EpochEvaluatorOptions } from '../../../src/engine/evaluate';
 import { drawView } from '../../../src/engine/evaluate/views';
 import { cropOptionsOf, Network, networkConfigOf, resolveRecipe } from '../../../src/engine/ibot';
@@ -20,6 +20,8 @@ const recipe = resolveRecipe({
 });
 const crops = cropOptionsOf(recipe);
 
+/** Without threads: nothing to close. */
+const pool = new DecodePool({ workers: 0 });
 let manifest: Manifest;
 
 beforeAll(async () => {
@@ -36,7 +38,7 @@ beforeAll(async () => {
 
 async function evaluator(pictures = manifest, options: Partial<EpochEvaluatorOptions> = {}): Promise<EpochEvaluator> {
   const { backbone: model } = networkConfigOf(recipe);
-  const common = { gpu: await testGpu(), crops, seed: 0, table: new Map(), workers: 0 };
+  const common = { gpu: await testGpu(), crops, seed: 0, table: new Map(), pool };
   return new EpochEvaluator({ ...common, manifest: pictures, model, ...options });
 }
 
@@ -59,7 +61,6 @@ describe('measuring on held-out pictures', () => {
     network.teacher.values.buffer = gpu.createBuffer(network.teacher.values.bytes, 'teacher');
     gpu.device.queue.writeBuffer(network.teacher.values.buffer, 0, teacher.buffer);
     expect(await measuring.measure(network.teacher)).toEqual(first);
-    await measuring.close();
     untrained.values.destroy();
     network.destroy();
   });
@@ -76,14 +77,12 @@ describe('measuring on held-out pictures', () => {
     expect(scores.knn).toMatchObject({ k10: expect.any(Number), k20: null });
     // Both classes are in the part.
     expect((await measuring.measurePixels())!.k10).toBe(100);
-    await measuring.close();
     untrained.values.destroy();
   });
 
   test('raw pixels tell dark from light', async () => {
     const measuring = await evaluator();
     expect((await measuring.measurePixels())!.k10).toBe(100);
-    await measuring.close();
   });
 
   test('without labels, or without held-out pictures, there is no k-NN', async () => {
@@ -97,8 +96,6 @@ describe('measuring on held-out pictures', () => {
     const all = manifest.pictures.map((entry) => ({ ...entry, split: 'train' as const }));
     const nothingHeldOut = await evaluator({ ...manifest, pictures: all });
     expect(await nothingHeldOut.measure(untrained)).toMatchObject({ knn: null, retrieval: null, rank: expect.any(Number) });
-    await unlabelled.close();
-    await nothingHeldOut.close();
   });
 
   test('a signal ends it', async () => {
@@ -108,7 +105,6 @@ describe('measuring on held-out pictures', () => {
     const controller = new AbortController();
     const running = measuring.measure(untrained, () => controller.abort(), controller.signal);
     await expect(running).rejects.toThrow(/abort/);
-    await measuring.close();
   });
 });
 
