@@ -23,9 +23,9 @@ export interface NetworkConfig {
 export const teacherBackbone = (config: NetworkConfig): VitConfig => ({ ...config.backbone, maskedImageModeling: false });
 export const teacherHead = (config: NetworkConfig): HeadConfig => ({ ...config.head, shared: config.sharedHeadTeacher });
 
-/** A flat student entry with the places in the teacher's buffer that follow it. */
+/** A flat student entry with the place in the teacher's buffer that follows it. */
 export interface FollowedEntry extends ParameterEntry {
-  teacherOffset: number[];
+  teacherOffset: number | undefined;
 }
 
 export class Network {
@@ -54,7 +54,7 @@ export class Network {
     // The average covers the parameters that both have, by name (main_ibot.py, `names_common`).
     this.entries = this.student.entries.map((entry) => ({
       ...entry,
-      teacherOffset: this.teacher.has(entry.name) ? [this.teacher.entry(entry.name).offset] : [],
+      teacherOffset: this.teacher.has(entry.name) ? this.teacher.entry(entry.name).offset : undefined,
     }));
     const bytes = this.student.length * 4;
     this.gradient = new Allocation('gradient', bytes);

@@ -245,19 +245,3 @@ export const updateKernel = (width: number, teacher: boolean): Kernel => ({
     ${teacher ? 'if (follows) { teacher[place + i] = teacher[place + i] * keeps + w * takes; }' : ''}
   }`,
 });
-
-/** A further place of the teacher that follows a parameter. */
-export const followKernel = (width: number): Kernel => ({
-  key: `optimiser/follow/${width}`,
-  bindings: ['jobs: u32', 'coefficients: vec4f', 'scalars: f32', 'student: vec4f', 'teacher: vec4f'],
-  params: ['firstJob', 'jobs'],
-  workgroup: [width, 1, 1],
-  main: `${JOB}
-  let place = jobs[job + 3u];
-  let keeps = scalars[${S.teacherMomentum}];
-  let takes = scalars[${S.oneMinusTeacherMomentum}];
-  if (coefficients[entry].x < ${MODE.teacher}.0) { return; }
-  for (var i = lane; i < quads; i += ${width}u) {
-    teacher[place + i] = teacher[place + i] * keeps + student[offset + i] * takes;
-  }`,
-});

@@ -9,7 +9,6 @@ import {
   decideKernel,
   ENTRY_WORDS,
   FLAG,
-  followKernel,
   JOB_WORDS,
   NO_TEACHER,
   squaresKernel,
@@ -32,8 +31,8 @@ export interface OptimiserEntry {
   lastLayer: boolean;
   /** Has a gradient. One without still leads the teacher (`weight_g`). */
   trainable: boolean;
-  /** Places in the flat teacher buffer that follow it: none, one or several. */
-  teacherOffset: readonly number[];
+  /** Place in the flat teacher buffer that follows it, if any. */
+  teacherOffset: number | undefined;
 }
 
 export interface OptimiserBuffers {
@@ -108,30 +107,26 @@ interface Window {
 
 const alignUp = (n: number, to: number): number => Math.ceil(n / to) * to;
 
-function jobsOf(entries: readonly OptimiserEntry[], most: number): { main: Job[]; follow: Job[]; entryWords: Uint32Array } {
-  const main: Job[] = [];
-  const follow: Job[] = [];
+function jobsOf(entries: readonly OptimiserEntry[], most: number): { jobs: Job[]; entryWords: Uint32Array } {
+  const jobs: Job[] = [];
   const entryWords = new Uint32Array(entries.length * ENTRY_WORDS);
-  let partials = 0;
   entries.forEach(({ offset, length, decayed, lastLayer, trainable, teacherOffset }, entry) => {
     const flags = (decayed ? FLAG.decayed : 0) | (lastLayer ? FLAG.lastLayer : 0) | (trainable ? FLAG.trainable : 0);
-    const begin = partials;
+    const begin = jobs.length;
     const piece = Math.min(most, Math.max(JOB_FLOATS, alignUp(Math.ceil(length / MOST_JOBS), ALIGNMENT)));
-    if (trainable || teacherOffset.length > 0) {
+    if (trainable || teacherOffset !== undefined) {
       for (let from = 0; from < length; from += piece) {
-        const job = { entry, offset: offset + from, length: Math.min(piece, length - from), flags, partial: partials++ };
-        const places = teacherOffset.map((teacher) => teacher + from);
-        main.push({ ...job, teacher: places[0] });
-        for (const teacher of places.slice(1)) follow.push({ ...job, teacher });
+        const teacher = teacherOffset === undefined ? undefined : teacherOffset + from;
+        jobs.push({ entry, offset: offset + from, length: Math.min(piece, length - from), teacher, flags, partial: jobs.length });
       }
     }
-    entryWords.set([begin, partials - begin, flags], entry * ENTRY_WORDS);
+    entryWords.set([begin, jobs.length - begin, flags], entry * ENTRY_WORDS);
   });
-  return { main, follow, entryWords };
+  return { jobs, entryWords };
 }
 
 /** Cuts jobs, in the order of their offsets, into windows of at most `most` floats in the student and in the teacher. */
-function windowsOf(jobs: readonly Job[], most: number, firstJob: number): Window[] {
+function windowsOf(jobs: readonly Job[], most: number): Window[] {
   const windows: Window[] = [];
   const join = (a: Range | undefined, from: number | undefined, length: number): Range | undefined => {
     if (from === undefined) return a;
@@ -146,7 +141,7 @@ function windowsOf(jobs: readonly Job[], most: number, firstJob: number): Window
     if (current && fits(student) && fits(teacher)) Object.assign(current, { jobs: current.jobs + 1, student, teacher });
     else {
       const fresh = { student: join(undefined, job.offset, job.length)!, teacher: join(undefined, job.teacher, job.length) };
-      windows.push({ firstJob: firstJob + i, jobs: 1, ...fresh });
+      windows.push({ firstJob: i, jobs: 1, ...fresh });
     }
   });
   return windows;
@@ -155,14 +150,13 @@ function windowsOf(jobs: readonly Job[], most: number, firstJob: number): Window
 interface OptimiserAttributes {
   /** With the tensors of its ranges. */
   windows: (Window & { tensors: { student: Tensor; gradient: Tensor; first: Tensor; second: Tensor; teacher?: Tensor } })[];
-  follows: (Window & { tensors: { student: Tensor; teacher: Tensor } })[];
   partials: number;
 }
 
 export const optimiserOp: OpDefinition<OptimiserAttributes> = {
   name: 'optimiser',
   outputs: () => [],
-  lower: ({ inputs, attributes: { windows, follows, partials } }, lowering) => {
+  lower: ({ inputs, attributes: { windows, partials } }, lowering) => {
     const [jobs, entries, counters, scalars, state, loss, metrics] = inputs as Tensor[];
     const width = lowering.gpu.info.software ? 64 : 256;
     const sums = lowering.scratch([Math.max(1, partials), 2]);
@@ -186,11 +180,6 @@ export const optimiserOp: OpDefinition<OptimiserAttributes> = {
       ...windows.map(({ tensors: { student, gradient, first, second, teacher }, ...window }) => ({
         kernel: updateKernel(width, teacher !== undefined),
         tensors: [jobs!, coefficients, scalars!, student, gradient, first, second, ...(teacher ? [teacher] : [])],
-        ...sized(window),
-      })),
-      ...follows.map(({ tensors: { student, teacher }, ...window }) => ({
-        kernel: followKernel(width),
-        tensors: [jobs!, coefficients, scalars!, student, teacher],
         ...sized(window),
       })),
     ];
@@ -238,22 +227,18 @@ export function optimiser(graph: Graph, options: OptimiserOptions): { tables: [T
     for (const flat of [buffers.student, buffers.gradient, buffers.first, buffers.second]) {
       need(end <= flat.bytes, `${name} reaches past ${flat.label}`);
     }
-    for (const place of teacherOffset) {
-      const inside = buffers.teacher && alignUp(place + length, 4) * 4 <= buffers.teacher.bytes;
-      need(place % ALIGNMENT === 0 && inside === true, `${name} has no aligned place in the teacher`);
+    if (teacherOffset !== undefined) {
+      const inside = buffers.teacher && alignUp(teacherOffset + length, 4) * 4 <= buffers.teacher.bytes;
+      need(teacherOffset % ALIGNMENT === 0 && inside === true, `${name} has no aligned place in the teacher`);
     }
     reached = offset + length;
   }
 
-  const { main, follow, entryWords } = jobsOf(entries, most);
-  const byOffset = (a: Job, b: Job): number => a.offset - b.offset || (a.teacher ?? 0) - (b.teacher ?? 0);
-  main.sort(byOffset);
-  follow.sort(byOffset);
-  const windows = windowsOf(main, most, 0);
-  const follows = windowsOf(follow, most, main.length);
-  const all = [...main, ...follow];
+  const { jobs: all, entryWords } = jobsOf(entries, most);
+  all.sort((a, b) => a.offset - b.offset);
+  const windows = windowsOf(all, most);
   const jobWords = new Uint32Array(Math.max(1, all.length) * JOB_WORDS);
-  for (const { firstJob, jobs, student, teacher } of [...windows, ...follows]) {
+  for (const { firstJob, jobs, student, teacher } of windows) {
     for (let i = firstJob; i < firstJob + jobs; i++) {
       const job = all[i]!;
       const place = job.teacher === undefined ? NO_TEACHER : (job.teacher - teacher!.from) / 4;
@@ -275,11 +260,7 @@ export function optimiser(graph: Graph, options: OptimiserOptions): { tables: [T
         teacher: window.teacher && part(buffers.teacher!, window.teacher),
       },
     })),
-    follows: follows.map((window) => ({
-      ...window,
-      tensors: { student: part(buffers.student, window.student), teacher: part(buffers.teacher!, window.teacher!) },
-    })),
-    partials: main.length,
+    partials: all.length,
   });
   return {
     tables: [

@@ -47,7 +47,7 @@ async function adamw({ gpu, reference }: CaseContext): Promise<Check[]> {
     const scalars = graph.input('scalars', [STEP_SCALARS_LENGTH]);
     const { tables } = optimiser(graph, {
       // A frozen last layer is what training has in the way of parameters without gradient; here any may be one.
-      entries: entries.map((entry) => ({ ...entry, lastLayer: missing.has(entry.name), teacherOffset: [] })),
+      entries: entries.map((entry) => ({ ...entry, lastLayer: missing.has(entry.name), teacherOffset: undefined })),
       buffers: { student: parameters.values, gradient, ...moments },
       counters: graph.state('counters', [entries.length, 4], counters),
       scalars,
