@@ -1,8 +1,11 @@
+import { isBuiltin } from 'node:module';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import svelte from 'eslint-plugin-svelte';
 import tseslint from 'typescript-eslint';
 
-const engine = resolve(dirname(fileURLToPath(import.meta.url)), 'src', 'engine');
+const source = resolve(dirname(fileURLToPath(import.meta.url)), 'src');
+const engine = resolve(source, 'engine');
 
 /**
  * The rooms of the engine and what each may import besides itself and the files directly in src/engine that know nothing
@@ -21,7 +24,7 @@ const mayImport = {
   runs: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate'],
   inspect: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate', 'runs'],
   jobs: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate', 'runs', 'inspect', 'protocol'],
-  protocol: ['ibot', 'data', 'formats', 'evaluate', 'runs', 'inspect'],
+  protocol: [],
   host: ['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate', 'runs', 'inspect', 'jobs', 'protocol'],
   cli: [
     ...['gpu', 'graph', 'ops', 'nn', 'ibot', 'data', 'formats', 'evaluate', 'reference', 'runs', 'inspect', 'jobs', 'protocol'],
@@ -30,11 +33,20 @@ const mayImport = {
 };
 const knownToAll = ['errors', 'random'];
 
-/** The folder under src/engine, or the file directly in it without its ending; undefined outside. */
-function roomOf(path) {
-  const inside = relative(engine, path);
-  if (inside.startsWith('..') || resolve(engine, inside) !== path) return undefined;
+/** The first folder under `base`, or the file directly in it without its ending; undefined outside. */
+function firstPart(base, path) {
+  const inside = relative(base, path);
+  if (inside.startsWith('..') || resolve(base, inside) !== path) return undefined;
   return inside.split(sep)[0].replace(/\.ts$/, '');
+}
+const roomOf = (path) => firstPart(engine, path);
+
+/** Calls `check` with each place that names a module, and that name. */
+function onImports(check) {
+  const look = (node) => {
+    if (node.source?.type === 'Literal' && typeof node.source.value === 'string') check(node.source, node.source.value);
+  };
+  return { ImportDeclaration: look, ExportNamedDeclaration: look, ExportAllDeclaration: look, ImportExpression: look };
 }
 
 const importDirection = {
@@ -51,24 +63,53 @@ const importDirection = {
     const from = roomOf(context.filename);
     const allowed = knownToAll.includes(from) ? [] : mayImport[from];
     if (!allowed) return { Program: (node) => context.report({ node, messageId: 'unknown', data: { from } }) };
-    return visitor((node, to) => report(node, from, to, allowed));
-
-    function report(node, room, to, list) {
-      if (to === undefined) context.report({ node, messageId: 'outside', data: { from: room } });
-      else if (to !== room && !knownToAll.includes(to) && !list.includes(to)) {
-        const names = [...list, ...knownToAll].join(', ');
-        context.report({ node, messageId: 'direction', data: { from: room, to, allowed: names } });
+    return onImports((node, name) => {
+      if (!name.startsWith('.')) return;
+      const to = roomOf(resolve(dirname(context.filename), name));
+      if (to === undefined) context.report({ node, messageId: 'outside', data: { from } });
+      else if (to !== from && !knownToAll.includes(to) && !allowed.includes(to)) {
+        const names = [...allowed, ...knownToAll].join(', ');
+        context.report({ node, messageId: 'direction', data: { from, to, allowed: names } });
       }
-    }
-    function visitor(check) {
-      const look = (node) => {
-        const source = node.source;
-        if (source?.type !== 'Literal' || typeof source.value !== 'string' || !source.value.startsWith('.')) return;
-        check(source, roomOf(resolve(dirname(context.filename), source.value)));
-      };
-      return { ImportDeclaration: look, ExportNamedDeclaration: look, ExportAllDeclaration: look, ImportExpression: look };
-    }
+    });
   },
+};
+
+/**
+ * Around the contract: the window and the desktop's main process know the engine by src/engine/protocol.ts and its folder alone,
+ * and not each other; the window knows neither Node nor Electron; the contract imports no package but those it is written in.
+ */
+const contractOnly = {
+  meta: {
+    type: 'problem',
+    schema: [],
+    messages: {
+      engine: '{{from}} knows the engine by its contract alone: import src/engine/protocol, or ask the engine.',
+      other: '{{from}} and {{to}} know each other by the contract alone (src/engine/protocol).',
+      package: '{{from}} may not import {{name}}.',
+    },
+  },
+  create(context) {
+    const part = firstPart(source, context.filename);
+    const from = part === 'engine' ? 'protocol' : part;
+    return onImports((node, name) => {
+      if (!name.startsWith('.')) {
+        if (mayNotImport[from]?.(name)) context.report({ node, messageId: 'package', data: { from, name } });
+        return;
+      }
+      if (from === 'protocol') return;
+      const path = resolve(dirname(context.filename), name);
+      const to = firstPart(source, path);
+      if (to === 'engine' ? roomOf(path) !== 'protocol' : to !== part) {
+        const messageId = to === 'engine' ? 'engine' : 'other';
+        context.report({ node, messageId, data: { from, to: to ?? 'what is outside src' } });
+      }
+    });
+  },
+};
+const mayNotImport = {
+  protocol: (name) => !['zod', 'msgpackr'].includes(name),
+  renderer: (name) => name === 'electron' || name.startsWith('electron/') || name.startsWith('node:') || isBuiltin(name),
 };
 
 const noDefaultExport = {
@@ -102,6 +143,16 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': ['error', noDefaultExport, noFileExtension, ownTemporaryFolder] },
   },
   { files: ['src/**/*.ts'], ignores: ['src/engine/cli/**'], rules: { 'no-console': 'error' } },
+  ...svelte.configs.base,
+  {
+    files: ['src/renderer/**/*.svelte', 'src/renderer/**/*.svelte.ts'],
+    languageOptions: { parserOptions: { parser: tseslint.parser } },
+  },
+  {
+    files: ['src/main/**/*.ts', 'src/renderer/**/*.{ts,svelte}', 'src/engine/protocol.ts', 'src/engine/protocol/**/*.ts'],
+    plugins: { contract: { rules: { only: contractOnly } } },
+    rules: { 'contract/only': 'error' },
+  },
   {
     files: ['src/engine/**/*.ts'],
     plugins: { engine: { rules: { 'import-direction': importDirection } } },
