@@ -112,7 +112,7 @@ describe('what a run meets', () => {
     await writeFile(file, text.replace('"split":"train"', '"split":"held-out"'));
     await expect(resume(folder)).rejects.toThrow(/was changed since the run began/);
     await writeFile(file, text);
-    await rename(manifest.root, `${manifest.root}-gone`);
+    await rename(manifest.root, join(temporaryFolder(), 'elsewhere'));
     await expect(resume(folder)).rejects.toThrow(/are not at .* any more/);
   });
 
