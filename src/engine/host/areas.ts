@@ -1,0 +1,7 @@
+import type { AreaMaker } from './host-context';
+
+/**
+ * All areas, in the order in which they are made: each may rely on the context's parts of those before it.
+ * A file of an area exports one `AreaMaker`.
+ */
+export const areas: readonly AreaMaker[] = [];

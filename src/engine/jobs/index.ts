@@ -1,0 +1,5 @@
+/**
+ * The library's folder, and the one queue in front of the one device: which long job runs, which wait, also those of other
+ * processes on the same library.
+ */
+export { libraryFolders, libraryOfRun, openLibrary, type LibraryFolders } from './library';
