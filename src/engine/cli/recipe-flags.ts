@@ -4,18 +4,7 @@
  */
 import { Option, type Command } from 'commander';
 import { UserError } from '../errors';
-import { options, parseOptionWords, type OptionDescriptor, type OptionGroup } from '../ibot';
-
-const headings: Record<OptionGroup, string> = {
-  model: 'Model:',
-  head: 'Projection head:',
-  masks: 'Masks and losses:',
-  teacher: 'Teacher:',
-  training: 'Training:',
-  crops: 'Crops:',
-  run: 'Run:',
-  evaluation: 'Evaluation:',
-};
+import { optionGroups, options, parseOptionWords, type OptionDescriptor } from '../ibot';
 
 const placeholders: Record<OptionDescriptor['type'], string> = {
   number: '<number>',
@@ -29,7 +18,7 @@ const placeholders: Record<OptionDescriptor['type'], string> = {
 /** Adds a flag for every option, honoured, alias or refused. Values stay words until `givenOptions` reads them. */
 export function addRecipeFlags(command: Command): void {
   for (const [name, option] of Object.entries(options)) {
-    const flag = new Option(`--${name} ${placeholders[option.type]}`, helpOf(option)).helpGroup(headings[option.group]);
+    const flag = new Option(`--${name} ${placeholders[option.type]}`, helpOf(option)).helpGroup(`${optionGroups[option.group]}:`);
     command.addOption(flag);
   }
 }

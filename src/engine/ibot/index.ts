@@ -11,14 +11,19 @@ export {
   type ScheduleOptions,
   type TrainingSchedules,
 } from './schedules';
+export { RecipeError, setTo, type RecipeConflict, type WayOut } from './recipe-conflicts';
 export {
+  checkOption,
+  examineOptions,
   findOption,
   layerOptions,
+  optionGroups,
   options,
   originalOptions,
   parseOptionWords,
   resolveRecipe,
   type OptionDescriptor,
+  type ExaminedOptions,
   type OptionGroup,
   type Recipe,
 } from './recipe';

@@ -3,9 +3,10 @@
  * refused here, in one sentence, before anything is computed.
  */
 import { UserError } from '../errors';
+import { conflictsOf, RecipeError, titleOf, type RecipeConflict } from './recipe-conflicts';
 import { options, recipeOptions, type OptionDescriptor } from './recipe-options';
 
-export { options, originalOptions, type OptionDescriptor, type OptionGroup, type OptionType } from './recipe-options';
+export { optionGroups, options, originalOptions, type OptionDescriptor, type OptionGroup, type OptionType } from './recipe-options';
 
 type ValueOf<Descriptor> = Descriptor extends OptionDescriptor<infer Value> ? Value : never;
 
@@ -22,13 +23,20 @@ const ARCHITECTURES: Record<Recipe['arch'], Pick<Recipe, 'embed_dim' | 'depth' |
   vit_large: { embed_dim: 1024, depth: 24, num_heads: 16 },
 };
 
-/**
- * Completes and checks a set of options. Names are those of `options`, with - or _. Null and undefined leave an option
- * at its default. A `Recipe` resolves to itself. Throws UserError for unknown names, impossible values, and
- * combinations that cannot work.
- */
-export function resolveRecipe(partial: Readonly<Record<string, unknown>>): Recipe {
-  const given = readGiven(partial);
+/** What a set of options comes to, with everything that is wrong with it. */
+export interface ExaminedOptions {
+  /** Undefined where there are conflicts. */
+  recipe: Recipe | undefined;
+  /** Every option; the given ones that cannot be are at their defaults. */
+  values: Readonly<Record<string, unknown>>;
+  /** What was given, by canonical name, as understood. */
+  given: Readonly<Record<string, unknown>>;
+  conflicts: readonly RecipeConflict[];
+}
+
+/** As `resolveRecipe`, but tells all conflicts in place of throwing. */
+export function examineOptions(partial: Readonly<Record<string, unknown>>): ExaminedOptions {
+  const { given, conflicts } = readGiven(partial);
   const defaults = Object.fromEntries(Object.entries(recipeOptions).map(([name, option]) => [name, option.default]));
   const arch = (given.arch ?? defaults.arch) as Recipe['arch'];
   const recipe = { ...defaults, ...ARCHITECTURES[arch], ...given } as { -readonly [Name in keyof Recipe]: Recipe[Name] };
@@ -39,12 +47,20 @@ export function resolveRecipe(partial: Readonly<Record<string, unknown>>): Recip
   if (recipe.shared_head || (recipe.shared_head_teacher && given.patch_out_dim === undefined)) {
     recipe.patch_out_dim = recipe.out_dim;
   }
-  checkModel(recipe);
-  checkHead(recipe);
-  checkCrops(recipe);
-  checkMasks(recipe);
-  checkTraining(recipe);
-  return Object.freeze(structuredClone(recipe));
+  const all = [...conflicts, ...conflictsOf(recipe)];
+  const values = Object.freeze(structuredClone(recipe));
+  return { recipe: all.length === 0 ? values : undefined, values, given, conflicts: all };
+}
+
+/**
+ * Completes and checks a set of options. Names are those of `options`, with - or _. Null and undefined leave an option
+ * at its default. A `Recipe` resolves to itself. Throws RecipeError for unknown names, impossible values, and
+ * combinations that cannot work.
+ */
+export function resolveRecipe(partial: Readonly<Record<string, unknown>>): Recipe {
+  const { recipe, conflicts, values } = examineOptions(partial);
+  if (!recipe) throw new RecipeError(conflicts, values);
+  return recipe;
 }
 
 /**
@@ -62,30 +78,43 @@ export function layerOptions(...layers: readonly Readonly<Record<string, unknown
   return merged;
 }
 
-/** The given values by canonical name, each checked on its own. */
-function readGiven(partial: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** The given values by canonical name, each checked on its own; the impossible ones are left out. */
+function readGiven(partial: Readonly<Record<string, unknown>>): { given: Record<string, unknown>; conflicts: RecipeConflict[] } {
   const given: Record<string, unknown> = {};
+  const conflicts: RecipeConflict[] = [];
   const calledBy = new Map<string, string>();
   for (const [called, value] of Object.entries(partial)) {
-    if (value === undefined || value === null) {
-      findOption(called);
-      continue;
+    try {
+      const { name, option } = findOption(called);
+      if (value === undefined || value === null) continue;
+      const checked = checkValue(name, option, value);
+      if (option.status === 'refused' && checked !== option.default) {
+        throw new UserError(`${name} ${JSON.stringify(checked)} is refused: ${option.reason}.`);
+      }
+      const canonical = option.aliasOf ?? name;
+      if (!Object.hasOwn(recipeOptions, canonical)) continue;
+      const other = calledBy.get(canonical);
+      if (other !== undefined && JSON.stringify(given[canonical]) !== JSON.stringify(checked)) {
+        throw new UserError(`${other} and ${name} are the same option and were given different values: give one of them.`);
+      }
+      calledBy.set(canonical, name);
+      given[canonical] = checked;
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const reason = error.message.replace(/\.$/, '');
+      const away = { label: Object.hasOwn(options, called) ? `Back to the default of ${titleOf(called)}` : `Leave out ${called}` };
+      conflicts.push({ options: [called], reason, advice: '', waysOut: [{ ...away, changes: { [called]: null } }] });
     }
-    const { name, option } = findOption(called);
-    const checked = checkValue(name, option, value);
-    if (option.status === 'refused' && checked !== option.default) {
-      throw new UserError(`${name} ${JSON.stringify(checked)} is refused: ${option.reason}.`);
-    }
-    const canonical = option.aliasOf ?? name;
-    if (!Object.hasOwn(recipeOptions, canonical)) continue;
-    const other = calledBy.get(canonical);
-    if (other !== undefined && JSON.stringify(given[canonical]) !== JSON.stringify(checked)) {
-      throw new UserError(`${other} and ${name} are the same option and were given different values: give one of them.`);
-    }
-    calledBy.set(canonical, name);
-    given[canonical] = checked;
   }
-  return given;
+  return { given, conflicts };
+}
+
+/** Checks one value on its own. Gives it as it is understood. @throws UserError for unknown names and impossible values */
+export function checkOption(called: string, value: unknown): unknown {
+  const { given, conflicts } = readGiven({ [called]: value });
+  if (conflicts[0]) throw new UserError(`${conflicts[0].reason}.`);
+  const { name, option } = findOption(called);
+  return given[option.aliasOf ?? name];
 }
 
 /** The option of a name written with - or _; an unknown one is a UserError with the nearest known name. */
@@ -179,78 +208,6 @@ function describeRange({ type, minimum, maximum, above, below }: OptionDescripto
     below !== undefined && `below ${below}`,
   ].filter((bound) => bound !== false);
   return bounds.length > 0 ? `${kind} ${bounds.join(' and ')}` : kind;
-}
-
-function checkModel({ embed_dim: width, num_heads: heads, mlp_ratio: ratio }: Recipe): void {
-  if (width % heads !== 0) {
-    throw new UserError(`embed_dim ${width} cannot be divided among num_heads ${heads}: choose a multiple.`);
-  }
-  const size = width / heads;
-  if (size % 4 !== 0 || size > 128) {
-    throw new UserError(`embed_dim / num_heads is ${size}, and must be a multiple of 4 up to 128: change one of them.`);
-  }
-  if (!Number.isInteger(width * ratio)) {
-    throw new UserError(`mlp_ratio ${ratio} times embed_dim ${width} is no whole number: change one of them.`);
-  }
-}
-
-function checkHead(recipe: Recipe): void {
-  if (recipe.patch_out_dim !== recipe.out_dim && recipe.shared_head_teacher) {
-    throw new UserError(
-      `patch_out_dim ${recipe.patch_out_dim} must equal out_dim ${recipe.out_dim} while the teacher shares its head: ` +
-        'make them equal, or set shared_head_teacher to false.',
-    );
-  }
-  if (recipe.head_layers === 1 && recipe.head_bottleneck_dim === 0) {
-    throw new UserError('A head of one layer needs a bottleneck: raise head_layers or head_bottleneck_dim.');
-  }
-}
-
-function checkCrops(recipe: Recipe): void {
-  const patch = recipe.patch_size;
-  const check = (name: 'global_crops_size' | 'local_crops_size'): void => {
-    const size = recipe[name];
-    if (size % patch === 0) return;
-    const below = Math.floor(size / patch) * patch;
-    const near = below > 0 ? `${below} or ${below + patch}` : `${patch}`;
-    throw new UserError(`${name} ${size} is not a multiple of patch_size ${patch}: take ${near}.`);
-  };
-  check('global_crops_size');
-  if (recipe.local_crops_number > 0) check('local_crops_size');
-}
-
-function checkMasks({ pred_ratio: ratios, pred_ratio_var: variances }: Recipe): void {
-  if (ratios.length !== variances.length) {
-    throw new UserError(
-      `pred_ratio has ${ratios.length} entries and pred_ratio_var ${variances.length}: ` +
-        'give one variance for all or one per entry.',
-    );
-  }
-  ratios.forEach((ratio, entry) => {
-    const variance = variances[entry]!;
-    // In f64 0.7 + 0.3 may come out above 1.
-    if (variance > ratio || ratio + variance > 1 + 1e-12) {
-      throw new UserError(`pred_ratio ${ratio} varied by ${variance} leaves the range 0 to 1: lower pred_ratio_var.`);
-    }
-  });
-}
-
-function checkTraining(recipe: Recipe): void {
-  const { epochs, warmup_epochs: warmup, warmup_teacher_temp_epochs: ramp, pred_start_epoch: start } = recipe;
-  if (warmup > epochs) {
-    throw new UserError(`warmup_epochs ${warmup} is longer than the run of ${epochs} epochs: lower it, or train longer.`);
-  }
-  if (start + ramp > epochs) {
-    const delay = start > 0 ? ` after pred_start_epoch ${start}` : '';
-    throw new UserError(
-      `warmup_teacher_temp_epochs ${ramp}${delay} is longer than the run of ${epochs} epochs: lower it, or train longer.`,
-    );
-  }
-  if (recipe.batch_size % recipe.accumulate !== 0) {
-    throw new UserError(
-      `batch_size ${recipe.batch_size} cannot be computed in ${recipe.accumulate} equal parts: change accumulate.`,
-    );
-  }
 }
 
 /** Levenshtein distance: how many letters to add, drop or change. */
