@@ -16,7 +16,9 @@ export {
   type Jitter,
   type PlacedPicture,
 } from './crops';
+export { cropPixels } from './crop-pixels';
 export { decodePicture, readPictureFile, type DecodedPicture, type DecodeOptions } from './decode';
+export { PICTURE_PIXELS, runDecodeJob } from './decode-job';
 export type { CropJob, DecodeJob, DecodeResults, PackedPicture, SquareJob } from './decode-job';
 export { DecodePool, type DecodePoolOptions } from './decode-pool';
 export { evaluationShortSide, readForEvaluation, readThumbnail, resizeAndCrop, type ReadOptions } from './evaluation-reader';
