@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/unit/**/*.test.ts', 'test/reference/**/*.test.ts', 'test/command-line/**/*.test.ts'],
+    include: ['test/unit/**/*.test.ts', 'test/reference/**/*.test.ts', 'test/command-line/**/*.test.ts', 'test/app/**/*.test.ts'],
     setupFiles: ['test/support/after-each-file.ts'],
     pool: 'forks',
     maxWorkers: 2,

@@ -13,13 +13,17 @@ import { withoutDriverNoise } from './driver-noise.mjs';
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
- * What is built, each into a folder of its own under out/: the driver's choice, which these scripts use themselves, and the engine
- * with the worker that it starts. Paths are below src/engine; one that is not there is left out.
+ * What is built, each into a folder of its own under out/: the driver's choice and the window's runtime, which these scripts use
+ * themselves, and the engine (as commands, and as what the window starts) with the worker that it starts. Paths are below
+ * src/engine; one that is not there is left out. Beside these there is `desktop`: the window, built by electron-vite.
  */
 const bundles = {
-  driver: { driver: 'gpu/driver.ts' },
-  engine: { main: 'cli/main.ts', 'decode-worker': 'data/decode-worker.ts' },
+  driver: { driver: 'gpu/driver.ts', 'electron-runtime': 'gpu/electron-runtime.ts' },
+  engine: { main: 'cli/main.ts', host: 'host/main.ts', 'decode-worker': 'data/decode-worker.ts' },
 };
+/** Sources that a bundle is built from, below the root. */
+const sourcesOf = (bundle) =>
+  bundle === 'desktop' ? ['src/engine', 'src/main', 'src/renderer', 'electron.vite.config.ts'] : ['src/engine'];
 const folderOf = (bundle) => join(root, 'out', bundle);
 
 /** Ends the script with one sentence for the user. */
@@ -39,15 +43,25 @@ export async function setUp(wanted = ['driver', 'engine']) {
   return engineEnvironment();
 }
 
-/** The process's environment with the driver's variables; `prefer` overrides IBOT_DRIVER. */
+/** The process's environment with the engine's variables; `prefer` overrides IBOT_DRIVER. */
 export async function engineEnvironment(prefer) {
+  return { ...process.env, ...(await engineVariables(prefer)) };
+}
+
+/** What the engine's environment has beyond this process's: the graphics driver, and threads to decode with. */
+async function engineVariables(prefer) {
   const { driverEnvironment } = await import(pathToFileURL(join(folderOf('driver'), 'driver.js')).href);
   const choice = await driverEnvironment({ prefer });
   // Decoding runs in libuv's pool, whose size Node reads before any of our code.
   const threads = process.env.UV_THREADPOOL_SIZE ?? String(Math.max(4, Math.min(16, availableParallelism())));
-  const environment = { ...process.env, ...choice.env, IBOT_DRIVER_SOURCE: choice.source, UV_THREADPOOL_SIZE: threads };
-  if (choice.note) environment.IBOT_DRIVER_NOTE = choice.note;
-  return environment;
+  const variables = { ...choice.env, IBOT_DRIVER_SOURCE: choice.source, UV_THREADPOOL_SIZE: threads };
+  if (choice.note) variables.IBOT_DRIVER_NOTE = choice.note;
+  return variables;
+}
+
+/** For the window, which hands the engine's variables on: a driver for the engine may be none that the window can draw with. */
+export async function windowVariables() {
+  return { IBOT_NODE: process.execPath, IBOT_ENGINE_ENVIRONMENT: JSON.stringify(await engineVariables()) };
 }
 
 /** Runs a Node program to its end as if it were this one; resolves to the exit status. */
@@ -133,7 +147,7 @@ async function install() {
 }
 
 /** Changes with every change of a source file, by name, size and time. */
-function sourceStamp() {
+function sourceStamp(bundle) {
   const hash = createHash('sha256');
   const add = (path) => {
     const { size, mtimeMs } = statSync(path);
@@ -146,7 +160,11 @@ function sourceStamp() {
       else if (entry.isFile()) add(path);
     }
   };
-  walk(join(root, 'src', 'engine'));
+  for (const source of sourcesOf(bundle)) {
+    const path = join(root, source);
+    if (statSync(path).isDirectory()) walk(path);
+    else add(path);
+  }
   add(join(root, 'package-lock.json'));
   add(fileURLToPath(import.meta.url));
   return hash.digest('hex');
@@ -154,36 +172,52 @@ function sourceStamp() {
 
 function needsBuild(bundle) {
   const stamp = join(folderOf(bundle), 'stamp');
-  return !existsSync(stamp) || readFileSync(stamp, 'utf8') !== sourceStamp();
+  return !existsSync(stamp) || readFileSync(stamp, 'utf8') !== sourceStamp(bundle);
 }
 
 /** Builds beside the old build and then swaps them, so that nobody ever loads half a build. */
 async function build(bundle) {
-  const esbuild = await import('esbuild');
-  const stamp = sourceStamp();
+  const stamp = sourceStamp(bundle);
   const folder = folderOf(bundle);
   const unfinished = `${folder}-${process.pid}`;
-  const sources = Object.entries(bundles[bundle]).map(([name, path]) => [name, join(root, 'src', 'engine', path)]);
   try {
-    const options = {
-      entryPoints: Object.fromEntries(sources.filter(([, path]) => existsSync(path))),
-      outdir: unfinished,
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-      target: 'node20',
-      packages: 'external',
-      sourcemap: true,
-      logLevel: 'error',
-    };
-    await esbuild.build(options).catch(() => {
-      throw new SetUpError(`Building the ${bundle} failed; the lines above say where.`);
+    await (bundle === 'desktop' ? buildDesktop(unfinished) : buildWithEsbuild(bundles[bundle], unfinished)).catch((error) => {
+      const known = bundle === 'desktop' ? `: ${error.message}` : '; the lines above say where';
+      throw new SetUpError(`Building the ${bundle} failed${known}.`);
     });
     writeFileSync(join(unfinished, 'stamp'), stamp);
     rmSync(folder, { recursive: true, force: true });
     renameSync(unfinished, folder);
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
+  }
+}
+
+async function buildWithEsbuild(entries, outdir) {
+  const esbuild = await import('esbuild');
+  const sources = Object.entries(entries).map(([name, path]) => [name, join(root, 'src', 'engine', path)]);
+  await esbuild.build({
+    entryPoints: Object.fromEntries(sources.filter(([, path]) => existsSync(path))),
+    outdir,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    sourcemap: true,
+    logLevel: 'error',
+  });
+}
+
+/** Main, preload and renderer in one go; electron.vite.config.ts reads where to. */
+async function buildDesktop(outdir) {
+  process.stderr.write('Building the window …\n');
+  const { build: buildParts } = await import('electron-vite');
+  process.env.IBOT_DESKTOP_OUT = outdir;
+  try {
+    await buildParts({ root, configFile: join(root, 'electron.vite.config.ts'), logLevel: 'error' });
+  } finally {
+    delete process.env.IBOT_DESKTOP_OUT;
   }
 }
 

@@ -10,9 +10,11 @@ import { engineEnvironment, root, runNode, runScript, setUp } from './set-up.mjs
 
 const tool = {
   tsc: join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+  svelteCheck: join(root, 'node_modules', 'svelte-check', 'bin', 'svelte-check'),
   eslint: join(root, 'node_modules', 'eslint', 'bin', 'eslint.js'),
   vitest: join(root, 'node_modules', 'vitest', 'vitest.mjs'),
 };
+const svelteCheckWords = ['--tsconfig', join(root, 'src', 'renderer', 'tsconfig.json'), '--fail-on-warnings', '--output', 'human'];
 
 await runScript(async () => {
   process.chdir(root);
@@ -31,6 +33,8 @@ await runScript(async () => {
   };
   if (filters.length === 0) {
     add(await check('Type check', [tool.tsc, '--noEmit', '-p', root]));
+    add(await check('Type check of the main process', [tool.tsc, '--noEmit', '-p', join(root, 'src', 'main')]));
+    add(await check('Check of the window', [tool.svelteCheck, ...svelteCheckWords]));
     add(await check('Lint', [tool.eslint, '--max-warnings=0', root]));
   }
   add(await test(filters, environment));

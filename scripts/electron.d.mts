@@ -1,0 +1,1 @@
+export function electronCommand(): Promise<{ executable: string; parameters: string[]; environment: Record<string, string> }>;

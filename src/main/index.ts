@@ -1,0 +1,124 @@
+/** The desktop program's main process: one window, one engine, and what connects them. */
+import { join } from 'node:path';
+import { app, BrowserWindow, Menu, nativeTheme, session } from 'electron';
+import { Closing } from './closing';
+import { registerSchemes, restrict } from './content-policy';
+import { desktopService } from './desktop-service';
+import { DesktopTopics } from './desktop-topics';
+import { EngineClient } from './engine-client';
+import { Log } from './log';
+import { servePictures } from './pictures';
+import { Relay } from './relay';
+import { keepAwake, tellEnds } from './run-watch';
+import { SettingsStore } from './settings';
+import { Supervisor } from './supervisor';
+import { TrayIcon } from './tray';
+import { openWindow } from './window';
+
+const engineEndLimitMs = 20_000;
+
+app.setName('iBOT Workbench');
+if (process.env.IBOT_USER_DATA) app.setPath('userData', process.env.IBOT_USER_DATA);
+registerSchemes();
+// Chromium would otherwise look for updates of parts that are never used.
+app.commandLine.appendSwitch('disable-component-update');
+app.commandLine.appendSwitch('disable-background-networking');
+
+if (app.requestSingleInstanceLock()) void app.whenReady().then(start);
+else {
+  process.stderr.write('iBOT Workbench is open already: its window is shown.\n');
+  app.exit(0);
+}
+
+function start(): void {
+  const log = new Log(join(app.getPath('userData'), 'logs', 'workbench.log'));
+  process.on('uncaughtException', (error) => log.write('main', error.stack ?? String(error)));
+  process.on('unhandledRejection', (error) => log.write('main', String(error instanceof Error ? error.stack : error)));
+  const settings = new SettingsStore();
+  const supervisor = new Supervisor(settings, log);
+  const engine = new EngineClient(supervisor);
+  const topics = new DesktopTopics(settings, supervisor);
+
+  let window: BrowserWindow | undefined;
+  let quitting = false;
+  const show = (): void => {
+    tray.vanish();
+    if (!window || window.isDestroyed()) {
+      window = openWindow(settings, log);
+      closing.watch(window);
+    } else {
+      if (window.isMinimized()) window.restore();
+      window.show();
+      window.focus();
+    }
+  };
+  const tray = new TrayIcon(show, () => {
+    show();
+    window?.close();
+  });
+  const toTray = (): void => {
+    tray.appear();
+    window?.hide();
+  };
+  const closing = new Closing({ settings, topics, engine, log, toTray, quit: () => app.quit() });
+
+  new Relay(supervisor, desktopService({ settings, supervisor, engine, closing }), topics);
+  recover(supervisor, engine, closing, log);
+  keepAwake(engine, settings);
+  tellEnds(engine, settings, (run) => {
+    show();
+    topics.set('desktop.command', { command: `open-run:${run}` });
+  });
+
+  restrict(session.defaultSession);
+  servePictures(session.defaultSession, engine);
+  applyAppearance(settings, () => window);
+  if (process.platform !== 'darwin') Menu.setApplicationMenu(null);
+  app.on('second-instance', show);
+  app.on('activate', show);
+  app.on('window-all-closed', () => app.quit());
+  app.on('before-quit', (event) => {
+    if (quitting || closing.runIsGoing) return;
+    event.preventDefault();
+    quitting = true;
+    void supervisor.close(engineEndLimitMs).finally(() => app.quit());
+  });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void endNow(supervisor));
+
+  supervisor.start();
+  show();
+}
+
+/** After a crash the run that was going goes on, and the state says so. */
+function recover(supervisor: Supervisor, engine: EngineClient, closing: Closing, log: Log): void {
+  supervisor.onGone(() => closing.forget());
+  supervisor.onReady(() => {
+    const { restarts, reason, detail } = supervisor.state;
+    if (restarts === 0 || reason === null) return;
+    const known = { reason: reason.slice(0, 1000), detail: (detail ?? '').slice(-100_000) };
+    engine.call('engine.recover', known).then(
+      (result) => {
+        if (result) supervisor.setRecovered(result);
+      },
+      (error: Error) => log.write('engine', `no run goes on: ${error.message}`),
+    );
+  });
+}
+
+function applyAppearance(settings: SettingsStore, window: () => BrowserWindow | undefined): void {
+  const apply = () => {
+    nativeTheme.themeSource = settings.current.theme;
+    window()?.webContents.setZoomFactor(settings.current.textScale);
+  };
+  apply();
+  settings.onChange(apply);
+  app.on('web-contents-created', (_event, contents) => {
+    contents.on('did-finish-load', () => contents.setZoomFactor(settings.current.textScale));
+  });
+}
+
+/** The system ends the program: the engine is let go, and saves what it saves when its channel closes. */
+async function endNow(supervisor: Supervisor): Promise<void> {
+  await supervisor.close(engineEndLimitMs);
+  app.exit(0);
+}

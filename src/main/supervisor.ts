@@ -1,0 +1,150 @@
+import type { EngineSupervision } from '../engine/protocol';
+import { hangLimitSeconds, type FromEngine, type ToEngine } from '../engine/protocol/supervision';
+import { EngineProcess, type EngineEnd } from './engine-process';
+import type { Log } from './log';
+import { libraryFolder } from './paths';
+import type { SettingsStore } from './settings';
+
+const hangLimitMs = Number(process.env.IBOT_HANG_SECONDS || hangLimitSeconds) * 1000;
+/** Waits before each new start. After the last one it is for the user to try again; a life of a minute begins the list anew. */
+const waitsMs = [250, 1000, 4000, 15_000, 60_000];
+const soundAfterMs = 60_000;
+
+/** Hears each change, with what was before. */
+export type StateListener = (state: EngineSupervision, before: EngineSupervision) => void;
+
+/** Keeps one engine alive: starts it, notices that it ended or hangs, starts it again, and says how it is. */
+export class Supervisor {
+  #engine: EngineProcess | undefined;
+  #state: EngineSupervision = { state: 'starting', restarts: 0, reason: null, detail: null, at: null, recovered: null };
+  #failures = 0;
+  #startedAt = 0;
+  #heardAt = 0;
+  #listenedAt = Date.now();
+  #retry: NodeJS.Timeout | undefined;
+  #closing = false;
+  readonly #heartbeat: NodeJS.Timeout;
+  readonly #stateListeners = new Set<StateListener>();
+  readonly #messageListeners = new Set<(client: number, message: unknown) => void>();
+
+  constructor(
+    readonly settings: SettingsStore,
+    readonly log: Log,
+  ) {
+    this.#heartbeat = setInterval(() => this.#listen(), Math.min(2000, hangLimitMs / 4));
+  }
+
+  get state(): EngineSupervision {
+    return this.#state;
+  }
+
+  get pid(): number | undefined {
+    return this.#engine?.pid;
+  }
+
+  onState(listener: StateListener): void {
+    this.#stateListeners.add(listener);
+  }
+
+  /** Each time that an engine is ready, also after a restart. */
+  onReady(listener: () => void): void {
+    this.onState(({ state }, before) => {
+      if (state === 'ready' && before.state !== 'ready') listener();
+    });
+  }
+
+  /** Each time that there is none any more. */
+  onGone(listener: () => void): void {
+    this.onState(({ state }, before) => {
+      if (state !== 'ready' && before.state === 'ready') listener();
+    });
+  }
+
+  onMessage(listener: (client: number, message: unknown) => void): void {
+    this.#messageListeners.add(listener);
+  }
+
+  /** Drops what is sent while no engine is there: those who wait are told by the state. */
+  send(message: ToEngine): void {
+    if (this.#state.state === 'ready') this.#engine?.send(message);
+  }
+
+  start(): void {
+    clearTimeout(this.#retry);
+    if (this.#engine || this.#closing) return;
+    if (this.#state.state === 'stopped') this.#change({ state: 'restarting' });
+    this.#startedAt = this.#heardAt = Date.now();
+    const engine: EngineProcess = new EngineProcess(['--library', libraryFolder(this.settings.library)], {
+      message: (message) => this.#receive(message),
+      line: (line) => this.log.write('engine', line),
+      end: (end) => this.#ended(engine, end),
+    });
+    this.#engine = engine;
+    this.log.write('engine', `started as process ${engine.pid ?? '?'}`);
+  }
+
+  /** Ends the engine and starts another at once. */
+  restart(reason: string): void {
+    this.#failures = 0;
+    if (this.#engine) this.#engine.kill(reason);
+    else this.start();
+  }
+
+  /** What went on after the last restart. */
+  setRecovered(recovered: EngineSupervision['recovered']): void {
+    this.#change({ recovered });
+  }
+
+  /** For good: the engine may finish what it does for `limitMs`. */
+  async close(limitMs: number): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#heartbeat);
+    clearTimeout(this.#retry);
+    await this.#engine?.close(limitMs);
+    this.#change({ state: 'stopped' });
+  }
+
+  #receive(message: FromEngine): void {
+    this.#heardAt = Date.now();
+    if (message.kind === 'ready') this.#change({ state: 'ready', recovered: null });
+    else if (message.kind === 'message') {
+      for (const listener of this.#messageListeners) listener(message.client, message.message);
+    }
+  }
+
+  #listen(): void {
+    // After the computer slept, nobody could have answered.
+    const slept = Date.now() - this.#listenedAt > hangLimitMs / 2;
+    this.#listenedAt = Date.now();
+    if (slept) this.#heardAt = Date.now();
+    if (!this.#engine) return;
+    if (Date.now() - this.#heardAt > hangLimitMs) {
+      this.#engine.kill(`The engine did not answer for ${Math.round(hangLimitMs / 1000)} s and was ended.`);
+      this.#heardAt = Date.now();
+    } else this.#engine.send({ kind: 'ping', at: Date.now() });
+  }
+
+  #ended(engine: EngineProcess, { reason, detail }: EngineEnd): void {
+    if (engine !== this.#engine) return;
+    this.#engine = undefined;
+    this.log.write('engine', reason);
+    if (this.#closing) return;
+    if (Date.now() - this.#startedAt > soundAfterMs) this.#failures = 0;
+    const wait = waitsMs[this.#failures];
+    this.#failures += 1;
+    const end = { restarts: this.#state.restarts + 1, reason, detail, at: Date.now(), recovered: null };
+    if (wait === undefined) {
+      this.#failures = 0;
+      this.#change({ ...end, state: 'stopped' });
+      return;
+    }
+    this.#change({ ...end, state: 'restarting' });
+    this.#retry = setTimeout(() => this.start(), wait);
+  }
+
+  #change(change: Partial<EngineSupervision>): void {
+    const before = this.#state;
+    this.#state = { ...before, ...change };
+    for (const listener of this.#stateListeners) listener(this.#state, before);
+  }
+}

@@ -1,0 +1,27 @@
+/** What every view is made of. Measures and colours come from styles/tokens.css; nothing here knows the engine. */
+export { default as Button } from './Button.svelte';
+export { default as Checkbox } from './Checkbox.svelte';
+export { default as Chip } from './Chip.svelte';
+export { default as ContextMenu } from './ContextMenu.svelte';
+export { default as Dialog } from './Dialog.svelte';
+export { default as Dot } from './Dot.svelte';
+export { default as EmptyState } from './EmptyState.svelte';
+export { default as Field } from './Field.svelte';
+export { default as IconButton } from './IconButton.svelte';
+export { default as Kbd } from './Kbd.svelte';
+export { default as KeyValues } from './KeyValues.svelte';
+export { default as Menu } from './Menu.svelte';
+export { default as Notice } from './Notice.svelte';
+export { default as Progress } from './Progress.svelte';
+export { default as Resizer } from './Resizer.svelte';
+export { default as Section } from './Section.svelte';
+export { default as Segmented } from './Segmented.svelte';
+export { default as Select } from './Select.svelte';
+export { default as Slider } from './Slider.svelte';
+export { default as Switch } from './Switch.svelte';
+export { default as Table } from './Table.svelte';
+export { default as Tabs } from './Tabs.svelte';
+export { default as Tooltip } from './Tooltip.svelte';
+export type { Icon } from './icon';
+export type { MenuEntries, MenuEntry } from './menu';
+export type { Column, Sorting } from './table';

@@ -1,0 +1,45 @@
+import { isDesktop } from './transport';
+
+type Handler = (paths: string[]) => void;
+
+/** Folders and files dragged over the window: shows that they may be dropped, and hands over their paths (the desktop alone). */
+class Drop {
+  #over = $state(false);
+  #handler: Handler | undefined;
+  #depth = 0;
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  start(): void {
+    const files = (event: DragEvent) => event.dataTransfer?.types.includes('Files') === true;
+    window.addEventListener('dragenter', (event) => {
+      if (!files(event)) return;
+      this.#depth += 1;
+      this.#over = isDesktop && this.#handler !== undefined;
+    });
+    window.addEventListener('dragleave', (event) => {
+      if (!files(event)) return;
+      this.#depth = Math.max(0, this.#depth - 1);
+      if (this.#depth === 0) this.#over = false;
+    });
+    // Without this the page would be left for the file.
+    window.addEventListener('dragover', (event) => event.preventDefault());
+    window.addEventListener('drop', (event) => {
+      event.preventDefault();
+      this.#depth = 0;
+      this.#over = false;
+    });
+    window.addEventListener('message', ({ source, data }) => {
+      if (source === window && data?.kind === 'ibot-dropped' && Array.isArray(data.paths)) this.#handler?.(data.paths as string[]);
+    });
+  }
+
+  /** Who takes what is dropped anywhere in the window. */
+  take(handler: Handler): void {
+    this.#handler = handler;
+  }
+}
+
+export const drop = new Drop();

@@ -1,0 +1,11 @@
+/** What the window knows and how it talks to the engine. No drawing here; no state elsewhere but what one component needs. */
+export { engine, EngineError, type PlainTopicName } from './engine';
+export { isDesktop } from './transport';
+export { keyedTopic, topic, type Live } from './topics.svelte';
+export { windowSettings } from './settings.svelte';
+export { layout } from './layout.svelte';
+export { go, href, router } from './router.svelte';
+export { commands, useCommands, type Command, type CommandSource } from './commands.svelte';
+export { toasts } from './notices.svelte';
+export { drop } from './drop.svelte';
+export { addFolders, makeSample, pickAndAdd } from './add-pictures';

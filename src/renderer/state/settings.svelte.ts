@@ -1,0 +1,44 @@
+import type { DesktopSettings } from '../../engine/protocol';
+import { engine } from './engine';
+import { isDesktop } from './transport';
+
+const storageKey = 'ibot-settings';
+const defaults: DesktopSettings = { theme: 'system', textScale: 1, keepAwake: true, notifyWhenRunEnds: true, onClose: 'ask' };
+
+/** The window's settings: kept by the desktop, or by the browser. They act at once. */
+class WindowSettings {
+  #current = $state.raw<DesktopSettings>(defaults);
+
+  constructor() {
+    if (isDesktop) engine.subscribe('desktop.settings', (settings) => (this.#current = settings));
+    else this.#current = { ...defaults, ...(JSON.parse(localStorage.getItem(storageKey) ?? '{}') as Partial<DesktopSettings>) };
+  }
+
+  get current(): DesktopSettings {
+    return this.#current;
+  }
+
+  async change(change: Partial<DesktopSettings>): Promise<void> {
+    this.#current = { ...this.#current, ...change };
+    if (isDesktop) await engine.call('desktop.setSettings', change);
+    else localStorage.setItem(storageKey, JSON.stringify(this.#current));
+  }
+}
+
+export const windowSettings = new WindowSettings();
+
+/** Puts the theme on the page and keeps it there; in a browser the text's size too (the desktop zooms by itself). */
+export function followAppearance(): void {
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  const apply = () => {
+    const { theme, textScale } = windowSettings.current;
+    const shown = theme === 'system' ? (dark.matches ? 'dark' : 'light') : theme;
+    document.documentElement.dataset.theme = shown;
+    if (!isDesktop) document.documentElement.style.setProperty('zoom', String(textScale));
+  };
+  dark.addEventListener('change', apply);
+  $effect.root(() => {
+    $effect(apply);
+  });
+  apply();
+}

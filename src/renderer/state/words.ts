@@ -1,0 +1,50 @@
+/** Numbers as people read them, with units. */
+const whole = new Intl.NumberFormat('en');
+
+export const number = (value: number, digits = 0): string =>
+  digits === 0 ? whole.format(Math.round(value)) : value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+/** "1 picture", "18,204 pictures". */
+export const plural = (count: number, one: string, many = `${one}s`): string => `${number(count)} ${count === 1 ? one : many}`;
+
+/** Decimal units, as disks and cards are sold: "31.6 GB". */
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+  let unit = 0;
+  let amount = value;
+  while (amount >= 999.5 && unit < units.length - 1) {
+    amount /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`;
+}
+
+/** "4 s", "26 min", "3 h 27 min", "2 d 4 h". */
+export function duration(seconds: number): string {
+  if (seconds < 1) return 'under 1 s';
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** "8.6 TFLOP/s". */
+export function flops(perSecond: number): string {
+  if (perSecond >= 1e12) return `${(perSecond / 1e12).toFixed(1)} TFLOP/s`;
+  return perSecond >= 1e9 ? `${(perSecond / 1e9).toFixed(perSecond >= 1e11 ? 0 : 1)} GFLOP/s` : `${(perSecond / 1e6).toFixed(0)} MFLOP/s`;
+}
+
+/** "today, 18:02", "19 Nov", "2 Nov 2024". */
+export function day(time: number, now = Date.now()): string {
+  const date = new Date(time);
+  const today = new Date(now);
+  const clock = date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+  if (date.toDateString() === today.toDateString()) return `today, ${clock}`;
+  const sameYear = date.getFullYear() === today.getFullYear();
+  return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) });
+}
+
+/** Home as ~, for display alone. */
+export const shortPath = (path: string): string => path.replace(/^(\/home\/[^/]+|\/root|\/Users\/[^/]+)(?=\/|$)/, '~');
