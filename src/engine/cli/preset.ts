@@ -1,13 +1,11 @@
 /** Where a run's options begin: a preset of the paper, or what `auto` chooses for these pictures, this device, this time. */
-import { decodePicture, PictureError, picturePath, readPictureFile, splitIndices, type Manifest } from '../data';
+import { medianShortSide, splitIndices, type Manifest } from '../data';
 import { UserError } from '../errors';
 import type { Gpu } from '../gpu';
-import { chooseAuto, measureRate, presets } from '../ibot';
+import { AUTO, chooseAuto, measureRate, NO_PRESET, presets } from '../ibot';
 import { checkMemory, fitToMemory } from './requirements';
 
-export const AUTO = 'auto';
-/** The original's defaults, for somebody who sets every option. */
-export const NO_PRESET = 'none';
+export { AUTO } from '../ibot';
 
 export interface PresetSituation {
   gpu: Gpu;
@@ -44,9 +42,6 @@ export function fixedPreset(name: string): PresetChoice | undefined {
   return { options: recipe, reasons: [help] };
 }
 
-/** Pictures whose size is looked at, spread over the set. */
-const LOOKED_AT = 48;
-
 /** Measures device and pictures, and chooses. Takes a few seconds. */
 export async function autoPreset({ gpu, manifest, hours, given }: PresetSituation): Promise<PresetChoice> {
   const pictures = splitIndices(manifest, 'train').length;
@@ -66,25 +61,4 @@ export async function autoPreset({ gpu, manifest, hours, given }: PresetSituatio
   const enough = Number(tooShort.hours.toPrecision(2));
   const warning = `This is too little time to learn anything that lasts: give it ${enough} hours (--hours ${enough}).`;
   return { ...fitting, warning };
-}
-
-/** Of a sample of the pictures, in pixels. @throws UserError when none of them can be read. */
-async function medianShortSide(manifest: Manifest): Promise<number> {
-  const { pictures } = manifest;
-  const every = Math.max(1, pictures.length / LOOKED_AT);
-  const sides: number[] = [];
-  let reason = '';
-  for (let at = 0; at < pictures.length; at += every) {
-    try {
-      const bytes = await readPictureFile(picturePath(manifest, pictures[Math.floor(at)]!));
-      // Only the size counts, so as little as possible is decoded.
-      const { fullWidth, fullHeight } = await decodePicture(bytes, { shrink: () => 8 });
-      sides.push(Math.min(fullWidth, fullHeight));
-    } catch (error) {
-      if (!(error instanceof PictureError)) throw error;
-      reason ||= error.reason;
-    }
-  }
-  if (sides.length === 0) throw new UserError(`None of the pictures looked at in ${manifest.root} can be read (${reason}).`);
-  return sides.sort((a, b) => a - b)[Math.floor(sides.length / 2)]!;
 }

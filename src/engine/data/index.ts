@@ -35,6 +35,7 @@ export {
   type ManifestPicture,
 } from './manifest';
 export { epochOrder, holdOut } from './order';
+export { medianShortSide } from './picture-sizes';
 export { PictureError, type Problem } from './problems';
 export { resample, type Raster } from './resample';
 export { standIns } from './stand-ins';

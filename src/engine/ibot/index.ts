@@ -13,7 +13,7 @@ export {
 } from './schedules';
 export { RecipeError, setTo, type RecipeConflict, type WayOut } from './recipe-conflicts';
 export {
-  checkOption,
+  architectures,
   examineOptions,
   findOption,
   layerOptions,
@@ -21,6 +21,7 @@ export {
   options,
   originalOptions,
   parseOptionWords,
+  readOptions,
   resolveRecipe,
   type OptionDescriptor,
   type ExaminedOptions,
@@ -31,7 +32,9 @@ export { chooseAuto, type AutoChoice, type AutoInput } from './auto';
 export { fitMemory, memoryOf } from './fit-memory';
 export { flopsPerPicture } from './step-cost';
 export { measureRate } from './measure-rate';
-export { presets, type Preset } from './presets';
+export { modelTitle } from './model-title';
+export { AUTO, NO_PRESET, presets, type Preset } from './presets';
+export { drawMasks } from './step-inputs';
 export { cropOptionsOf, maskOptionsOf, networkConfigOf, pixelCapacityOf, settingsAt, trainerOptionsOf } from './from-recipe';
 export { PIXEL_MEAN, PIXEL_STD, traceForward, traceUpdate, type TrainingShape } from './training-graph';
 export {

@@ -4,7 +4,14 @@
  */
 import type { Recipe } from './recipe';
 
+/** Not a preset of this list: options are chosen by `chooseAuto`. */
+export const AUTO = 'auto';
+/** The original's defaults, for somebody who sets every option. */
+export const NO_PRESET = 'none';
+
 export interface Preset {
+  /** For people, short. */
+  title: string;
   /** One plain sentence. */
   help: string;
   recipe: Partial<Recipe>;
@@ -30,6 +37,7 @@ const largeModel: Partial<Recipe> = { ...paper, global_crops_scale: [0.32, 1], l
 
 export const presets: Readonly<Record<string, Preset>> = {
   'paper-vit-s': {
+    title: 'Paper, ViT-S',
     help: "The paper's ViT-S/16: 800 epochs of ImageNet, 75.2% k-NN.",
     recipe: {
       ...paper,
@@ -41,10 +49,12 @@ export const presets: Readonly<Record<string, Preset>> = {
     },
   },
   'paper-vit-b': {
+    title: 'Paper, ViT-B',
     help: "The paper's ViT-B/16: 400 epochs of ImageNet, 77.1% k-NN.",
     recipe: { ...largeModel, arch: 'vit_base', epochs: 400, drop_path: 0.1 },
   },
   'paper-vit-l': {
+    title: 'Paper, ViT-L',
     help: "The paper's ViT-L/16: 250 epochs of ImageNet, 78.0% k-NN.",
     recipe: { ...largeModel, arch: 'vit_large', epochs: 250, drop_path: 0.4 },
   },

@@ -16,7 +16,7 @@ export type Recipe = {
 };
 
 /** Width, depth, heads (timm's and the original's models of these names). */
-const ARCHITECTURES: Record<Recipe['arch'], Pick<Recipe, 'embed_dim' | 'depth' | 'num_heads'>> = {
+export const architectures: Record<Recipe['arch'], Pick<Recipe, 'embed_dim' | 'depth' | 'num_heads'>> = {
   vit_tiny: { embed_dim: 192, depth: 12, num_heads: 3 },
   vit_small: { embed_dim: 384, depth: 12, num_heads: 6 },
   vit_base: { embed_dim: 768, depth: 12, num_heads: 12 },
@@ -36,10 +36,10 @@ export interface ExaminedOptions {
 
 /** As `resolveRecipe`, but tells all conflicts in place of throwing. */
 export function examineOptions(partial: Readonly<Record<string, unknown>>): ExaminedOptions {
-  const { given, conflicts } = readGiven(partial);
+  const { given, conflicts } = readOptions(partial);
   const defaults = Object.fromEntries(Object.entries(recipeOptions).map(([name, option]) => [name, option.default]));
   const arch = (given.arch ?? defaults.arch) as Recipe['arch'];
-  const recipe = { ...defaults, ...ARCHITECTURES[arch], ...given } as { -readonly [Name in keyof Recipe]: Recipe[Name] };
+  const recipe = { ...defaults, ...architectures[arch], ...given } as { -readonly [Name in keyof Recipe]: Recipe[Name] };
   if (recipe.pred_ratio_var.length === 1) {
     recipe.pred_ratio_var = recipe.pred_ratio.map(() => recipe.pred_ratio_var[0]!);
   }
@@ -78,8 +78,14 @@ export function layerOptions(...layers: readonly Readonly<Record<string, unknown
   return merged;
 }
 
-/** The given values by canonical name, each checked on its own; the impossible ones are left out. */
-function readGiven(partial: Readonly<Record<string, unknown>>): { given: Record<string, unknown>; conflicts: RecipeConflict[] } {
+/**
+ * The given values by canonical name, each as it is understood; unknown names and impossible values are left out and told. What
+ * cannot work together is not looked at.
+ */
+export function readOptions(partial: Readonly<Record<string, unknown>>): {
+  given: Record<string, unknown>;
+  conflicts: RecipeConflict[];
+} {
   const given: Record<string, unknown> = {};
   const conflicts: RecipeConflict[] = [];
   const calledBy = new Map<string, string>();
@@ -107,14 +113,6 @@ function readGiven(partial: Readonly<Record<string, unknown>>): { given: Record<
     }
   }
   return { given, conflicts };
-}
-
-/** Checks one value on its own. Gives it as it is understood. @throws UserError for unknown names and impossible values */
-export function checkOption(called: string, value: unknown): unknown {
-  const { given, conflicts } = readGiven({ [called]: value });
-  if (conflicts[0]) throw new UserError(`${conflicts[0].reason}.`);
-  const { name, option } = findOption(called);
-  return given[option.aliasOf ?? name];
 }
 
 /** The option of a name written with - or _; an unknown one is a UserError with the nearest known name. */
