@@ -97,6 +97,8 @@ describe('the screen', () => {
       picturesPerSecond: 311.6,
       memoryBytes: 1,
       secondsLeft: 3720,
+      elapsed: 60,
+      waited: 0,
     };
     screenView(screen).event(step);
     expect(read()).toContain('loss 9.21');

@@ -7,7 +7,7 @@ import { registerKnn } from './knn';
 import { registerResume } from './resume';
 import { registerSample } from './sample';
 import { registerTrain } from './train';
-import { VERSION } from './version';
+import { VERSION } from '../version';
 
 /** Commander's messages as sentences: no 'error:' before them, the suggestion in the same line. */
 function sentence(text: string): string {

@@ -3,7 +3,7 @@ import { readRunFolder, resumeTraining } from '../runs';
 import { DEVICE_FLAG, DEVICE_HELP, openDevice, sayDevice } from './open-device';
 import { carryOut } from './run-session';
 import { commandScreen } from './screen';
-import { VERSION } from './version';
+import { VERSION } from '../version';
 
 /** `ibot resume RUN`: goes on from the newest checkpoint, on the same device bit for bit. */
 export function registerResume(program: Command): void {

@@ -16,7 +16,7 @@ import { addRecipeFlags, givenOptions } from './recipe-flags';
 import { checkDisk, checkMemory, timeSentence } from './requirements';
 import { carryOut } from './run-session';
 import { commandScreen, type Screen } from './screen';
-import { VERSION } from './version';
+import { VERSION } from '../version';
 
 interface TrainFlags extends Record<string, unknown> {
   out?: string;

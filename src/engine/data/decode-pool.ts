@@ -38,7 +38,7 @@ function defaultWorkers(): number {
 }
 
 export class DecodePool {
-  private readonly limit: number;
+  private limit: number;
   private readonly entry: URL | undefined;
   private readonly threads = new Set<Thread>();
   private readonly waiting: Task[] = [];
@@ -62,6 +62,21 @@ export class DecodePool {
       this.waiting.push({ id: this.nextId++, job, resolve, reject, attempts: 0, isLarge: false });
       this.assign();
     });
+  }
+
+  /** Other many threads from now on, at least one; those too many end after the picture that they are at. */
+  resize(workers: number): void {
+    // One that decodes in the calling thread has no worker to start.
+    if (this.limit === 0) return;
+    this.limit = Math.max(1, workers);
+    for (const thread of this.threads) if (!thread.task) this.retire(thread);
+    this.assign();
+  }
+
+  private retire(thread: Thread): void {
+    if (this.threads.size <= this.limit) return;
+    this.threads.delete(thread);
+    void thread.worker.terminate();
   }
 
   /** Stops the threads. Jobs under way are rejected. */
@@ -124,6 +139,7 @@ export class DecodePool {
     if (task?.id !== reply.id) return;
     thread.task = undefined;
     thread.worker.unref();
+    this.retire(thread);
     if (reply.kind === 'large') this.large.push({ ...task, attempts: 0, isLarge: true });
     else if (reply.kind === 'done') task.resolve(reply.result as never);
     else task.reject(reply.kind === 'failed' ? new PictureError(reply.reason) : new Error(reply.stack));

@@ -17,6 +17,8 @@ export interface FeatureOptions {
   mean: readonly [number, number, number];
   std: readonly [number, number, number];
   patches?: boolean;
+  /** The last block's queries, keys and values, for its attention. */
+  lastQkv?: boolean;
 }
 
 export interface Features {
@@ -24,6 +26,8 @@ export interface Features {
   cls: Float32Array;
   /** [count, patches, D] */
   patches?: Float32Array;
+  /** [count, 1 + patches, 3 D], the class token first; columns as `attention` in ops has them. */
+  lastQkv?: Float32Array;
 }
 
 /** Features of up to a batch of pictures; those that could not be read are left out. */
@@ -39,6 +43,7 @@ export class FeatureExtractor {
     private readonly pixels: Tensor,
     private readonly cls: Tensor,
     private readonly patches: Tensor | undefined,
+    private readonly lastQkv: Tensor | undefined,
     private readonly own: readonly Tensor[],
     readonly batch: number,
     readonly size: number,
@@ -60,20 +65,22 @@ export class FeatureExtractor {
       const tensors = parameters.tensors(graph);
       const pixels = graph.input('pixels', [batch * size * size], 'u32');
       const images = centreCropNormalise(graph, pixels, { size, mean: options.mean, std: options.std });
-      const { tokens } = vit(graph, (name) => tensors(prefix + name), { ...model, maskedImageModeling: false }, {
+      const { tokens, qkv } = vit(graph, (name) => tensors(prefix + name), { ...model, maskedImageModeling: false }, {
         patches: patchify(graph, images, model.patchSize),
         groups: [{ sequences: batch, rows: grid, columns: grid }],
       });
       const length = grid * grid + 1;
       const index = graph.input('class rows', [batch], 'u32');
       const cls = graph.keep(gatherRows(graph, tokens, index));
+      const last = options.lastQkv ? qkv.at(-1) : undefined;
+      const lastQkv = last && graph.keep(last);
       let patches: Tensor | undefined;
       let patchIndex: Tensor | undefined;
       if (options.patches) {
         patchIndex = graph.input('patch rows', [batch * (length - 1)], 'u32');
         patches = graph.keep(gatherRows(graph, tokens, patchIndex));
       }
-      return { graph, pixels, cls, patches, index, patchIndex, length };
+      return { graph, pixels, cls, patches, lastQkv, index, patchIndex, length };
     };
     const traced = trace();
     let layout = new PlanLayout(gpu, traced.graph, table);
@@ -83,13 +90,14 @@ export class FeatureExtractor {
     }
     const plan = await Plan.compile(gpu, layout, { label: 'features' });
     const { length } = traced;
-    const own = [traced.pixels, traced.cls, traced.patches, traced.index, traced.patchIndex].filter((t) => t !== undefined);
-    upload(gpu, traced.index, Uint32Array.from({ length: batch }, (_, i) => i * length));
-    if (traced.patchIndex) {
+    const { pixels, cls, patches, lastQkv, index, patchIndex } = traced;
+    const own = [pixels, cls, patches, lastQkv, index, patchIndex].filter((t) => t !== undefined);
+    upload(gpu, index, Uint32Array.from({ length: batch }, (_, i) => i * length));
+    if (patchIndex) {
       const per = length - 1;
-      upload(gpu, traced.patchIndex, Uint32Array.from({ length: batch * per }, (_, i) => Math.floor(i / per) * length + 1 + (i % per)));
+      upload(gpu, patchIndex, Uint32Array.from({ length: batch * per }, (_, i) => Math.floor(i / per) * length + 1 + (i % per)));
     }
-    return new FeatureExtractor(gpu, plan, traced.pixels, traced.cls, traced.patches, own, batch, size);
+    return new FeatureExtractor(gpu, plan, pixels, cls, patches, lastQkv, own, batch, size);
   }
 
   /** @param pictures up to `batch` squares of RGB bytes, size·size·3 each */
@@ -104,7 +112,11 @@ export class FeatureExtractor {
     this.plan.run();
     const keep = (values: Float32Array): Float32Array => values.slice(0, (values.length / batch) * pictures.length);
     const cls = keep(await download(gpu, this.cls));
-    return this.patches ? { cls, patches: keep(await download(gpu, this.patches)) } : { cls };
+    return {
+      cls,
+      ...(this.patches && { patches: keep(await download(gpu, this.patches)) }),
+      ...(this.lastQkv && { lastQkv: keep(await download(gpu, this.lastQkv)) }),
+    };
   }
 
   /** The plan and its inputs; the parameters stay. */

@@ -37,6 +37,10 @@ export interface StepEvent {
   memoryBytes: number;
   /** At the present speed; evaluations not counted. */
   secondsLeft: number;
+  /** Seconds of computing until here, measuring and saving included, in all processes of the run. */
+  elapsed: number;
+  /** Seconds that the step waited for its pictures. */
+  waited: number;
 }
 
 /** Means over an epoch, and what was measured at its end. */
@@ -63,6 +67,8 @@ export interface EpochEvent {
   evaluationSkipped: string | null;
   /** Wall time of this epoch's steps in this process. */
   seconds: number;
+  /** As that of steps. */
+  elapsed: number;
 }
 
 export interface EpochEvaluation {
@@ -90,7 +96,8 @@ export type WarningCode =
   | 'bad-pictures'
   | 'touched-pictures';
 
-export type RunState = 'running' | 'stopped' | 'finished' | 'failed';
+/** queued: made, and nothing computed yet. */
+export type RunState = 'queued' | 'running' | 'stopped' | 'finished' | 'failed';
 
 export type RunEvent =
   | {
@@ -116,12 +123,13 @@ export type RunEvent =
   | EpochEvent
   | { event: 'checkpoint'; step: number; epoch: number; path: string; bytes: number; seconds: number }
   | { event: 'warning'; code: WarningCode; message: string; step: number }
+  | { event: 'panel'; step: number; epoch: number; seconds: number }
   | { event: 'note'; message: string }
   | DoneEvent;
 
 export interface DoneEvent {
   event: 'done';
-  state: Exclude<RunState, 'running'>;
+  state: Exclude<RunState, 'running' | 'queued'>;
   folder: string;
   step: number;
   steps: number;

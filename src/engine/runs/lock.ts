@@ -10,14 +10,28 @@ import { z } from 'zod';
 import { UserError } from '../errors';
 import { fileError } from '../formats';
 
-const holderSchema = z.object({
+export const holderSchema = z.object({
   pid: z.number().int().positive(),
   host: z.string(),
   /** When the process started, in the system's own words; tells a process from a later one of the same number. */
   processStart: z.string().nullable(),
   since: z.string(),
 });
-type Holder = z.infer<typeof holderSchema>;
+export type Holder = z.infer<typeof holderSchema>;
+
+/** This process, as it stands in locks. */
+export const ownHolder = (): Holder => ({
+  pid: process.pid,
+  host: hostname(),
+  processStart: startOfProcess(process.pid),
+  since: new Date().toISOString(),
+});
+
+/** The process that works in a run's folder now; undefined where none does. */
+export async function holderOf(folder: string): Promise<Holder | undefined> {
+  const holder = parseHolder(await readFile(join(folder, 'lock'), 'utf8').catch(() => ''));
+  return holder && isAlive(holder) ? holder : undefined;
+}
 
 export interface RunLock {
   release(): Promise<void>;
@@ -26,13 +40,7 @@ export interface RunLock {
 /** @throws UserError while another process works in the folder. */
 export async function lockRun(folder: string): Promise<RunLock> {
   const file = join(folder, 'lock');
-  const own: Holder = {
-    pid: process.pid,
-    host: hostname(),
-    processStart: startOfProcess(process.pid),
-    since: new Date().toISOString(),
-  };
-  const text = `${JSON.stringify(own)}\n`;
+  const text = `${JSON.stringify(ownHolder())}\n`;
   for (let attempt = 0; ; attempt++) {
     try {
       await writeFile(file, text, { flag: 'wx' });
@@ -87,7 +95,7 @@ function parseHolder(text: string): Holder | undefined {
 }
 
 /** Whether the holder still runs; one on another machine is taken to. */
-function isAlive({ pid, host, processStart }: Holder): boolean {
+export function isAlive({ pid, host, processStart }: Holder): boolean {
   if (host !== hostname()) return true;
   try {
     process.kill(pid, 0);

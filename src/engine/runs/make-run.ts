@@ -13,8 +13,10 @@ import type { RunEvent } from './events';
 import { addToKernelCache, readKernelCache } from './kernel-cache';
 import { KnnSoFar } from './knn-so-far';
 import { MetricsLog } from './metrics';
+import { RunPanels } from './run-panels';
 import { restore } from './restore';
 import { RunEvaluation } from './run-evaluation';
+import type { RunControl } from './run-control';
 import type { RunFolder } from './run-folder';
 import { kernelsOf, type RunRecord } from './run-record';
 import { TrainingRun } from './training-run';
@@ -24,6 +26,10 @@ export interface RunEnvironment {
   gpu: Gpu;
   /** Finishes the step, saves, and ends with the state 'stopped'. */
   signal?: AbortSignal;
+  /** For what this process may ask of the run between its steps; its own signal ends the run, too. */
+  control?: RunControl;
+  /** Saves pictures of what the teacher sees every so often (`panels/`). */
+  panels?: boolean;
   /** Decoding threads in place of the recipe's; 0 decodes in this thread. */
   decodeThreads?: number;
   workerEntry?: URL;
@@ -43,7 +49,8 @@ export interface RunSetup extends RunEnvironment {
 
 /** Makes all parts of a run; what has to be closed afterwards is added to `open`. */
 export async function makeRun(setup: RunSetup, open: Closable[]): Promise<TrainingRun> {
-  const { folder, record, gpu, manifest, network, signal, emit } = setup;
+  const { folder, record, gpu, manifest, network, control, emit } = setup;
+  const signal = signalOf(setup);
   const { recipe } = record;
   const { stepsPerEpoch } = record.sizes;
   const schedules = trainingSchedules(recipe, stepsPerEpoch);
@@ -95,6 +102,7 @@ export async function makeRun(setup: RunSetup, open: Closable[]): Promise<Traini
     ...(setup.workerEntry && { workerEntry: setup.workerEntry }),
   });
   open.push(pool);
+  control?.attach((count) => pool.resize(count));
   const badPictures = await BadPictures.open(folder, record.step);
   const loader = new BatchLoader({
     pool,
@@ -114,6 +122,9 @@ export async function makeRun(setup: RunSetup, open: Closable[]): Promise<Traini
   if (recipe.knn_every > 0 && coverage !== undefined) emit({ event: 'note', message: coverage });
   const evaluation = new RunEvaluation({ evaluator, trainer, recipe, baselinesFile, metrics, emit });
   const knn = await KnnSoFar.read(folder.metricsFile);
+  const panels = setup.panels
+    ? await RunPanels.open({ folder: folder.panelFolder, gpu, manifest, network, table, step: record.step, emit })
+    : undefined;
   return new TrainingRun(
     {
       folder,
@@ -132,9 +143,18 @@ export async function makeRun(setup: RunSetup, open: Closable[]): Promise<Traini
       knn,
       emit,
       signal,
+      control,
+      panels,
+      elapsedBefore: knn.elapsed,
     },
     from,
   );
+}
+
+/** Ends the run: whoever says so. */
+function signalOf({ signal, control }: RunEnvironment): AbortSignal | undefined {
+  if (!control) return signal;
+  return signal ? AbortSignal.any([signal, control.signal]) : control.signal;
 }
 
 async function makeTrainer(

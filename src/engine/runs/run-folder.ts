@@ -21,6 +21,8 @@ export class RunFolder {
   readonly badPicturesFile: string;
   readonly baselinesFile: string;
   readonly diagnosisFile: string;
+  /** Small files of what the teacher sees in a few pictures. */
+  readonly panelFolder: string;
 
   private constructor(
     readonly path: string,
@@ -38,6 +40,7 @@ export class RunFolder {
     this.badPicturesFile = join(path, 'bad-pictures.txt');
     this.baselinesFile = join(path, 'baselines.json');
     this.diagnosisFile = join(path, 'diagnosis.json');
+    this.panelFolder = join(path, 'panels');
   }
 
   /**

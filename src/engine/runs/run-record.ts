@@ -24,7 +24,7 @@ const schema = z.object({
   /** Versions of what made the run. */
   program: z.object({ version: z.string(), node: z.string() }),
   created: z.string(),
-  state: z.enum(['running', 'stopped', 'finished', 'failed']),
+  state: z.enum(['queued', 'running', 'stopped', 'finished', 'failed']),
   /** Why it stopped or failed. */
   reason: z.string().nullable(),
   /** Of the last checkpoint; 0 before the first. */

@@ -48,11 +48,14 @@ export interface StepEventOptions {
   steps: number;
   batchSize: number;
   memoryBytes: number;
+  /** Seconds of computing so far, and that this step waited for its pictures. */
+  elapsed: number;
+  waited: number;
 }
 
 export function stepEvent(report: StepReport, secondsPerStep: number | undefined, options: StepEventOptions): StepEvent {
   const { step, epoch, settings, loss, gradientNorm } = report;
-  const { steps, batchSize, memoryBytes } = options;
+  const { steps, batchSize, memoryBytes, elapsed, waited } = options;
   return {
     event: 'step',
     step: step + 1,
@@ -74,5 +77,7 @@ export function stepEvent(report: StepReport, secondsPerStep: number | undefined
     picturesPerSecond: secondsPerStep ? batchSize / secondsPerStep : 0,
     memoryBytes,
     secondsLeft: (steps - step - 1) * (secondsPerStep ?? 0),
+    elapsed,
+    waited,
   };
 }

@@ -22,13 +22,17 @@ export interface ResumeOptions extends RunEnvironment {
   onEvent?: (event: RunEvent) => void;
 }
 
-export interface TrainingOptions extends ResumeOptions {
+/** What a run is made of. */
+export interface RunContents {
   manifest: Manifest;
   recipe: Recipe;
   /** What the scan could not use, for the run's list. */
   problems?: readonly Problem[];
   /** Go on when more than a tenth of the pictures cannot be read. */
   allowBad?: boolean;
+}
+
+export interface TrainingOptions extends ResumeOptions, RunContents {
   /** What speaks against this run, known before it begins: told and logged first. */
   warnings?: readonly { code: WarningCode; message: string }[];
 }
@@ -38,38 +42,11 @@ export interface TrainingOptions extends ResumeOptions {
  * @throws UserError for what somebody can mend; the run can then be resumed from its last checkpoint
  */
 export async function runTraining(options: TrainingOptions): Promise<DoneEvent> {
-  const { manifest, gpu, problems = [] } = options;
-  const trainingPictures = splitIndices(manifest, 'train').length;
-  const { recipe, change } = fitRecipe(options.recipe, trainingPictures);
-  const stepsPerEpoch = Math.floor(trainingPictures / recipe.batch_size);
-  const network = new Network(networkConfigOf(recipe));
-  const { steps } = trainingSchedules(recipe, stepsPerEpoch);
+  const { manifest } = options;
   const folder = await RunFolder.create(options.folder);
   let begun = false;
   try {
-    const record: RunRecord = {
-      format: 'ibot-workbench run',
-      version: 1,
-      program: { version: options.version ?? 'unknown', node: process.version },
-      created: new Date().toISOString(),
-      state: 'running',
-      reason: null,
-      step: 0,
-      recipe,
-      allowBad: options.allowBad ?? false,
-      device: deviceRecord(gpu),
-      kernels: null,
-      data: {
-        root: manifest.root,
-        trainingPictures,
-        heldOutPictures: manifest.pictures.length - trainingPictures,
-        classes: manifest.classes.length,
-        manifestHash: await writeManifest(folder.manifestFile, manifest),
-      },
-      sizes: { parameters: network.student.count, stepsPerEpoch, steps, memoryBytes: null },
-    };
-    await folder.writeRecord(record);
-    await folder.writeBadPictures(problems.map((problem) => ({ ...problem, step: 0 })));
+    const { record, network, change } = await fillFolder(folder, options, 'running');
     const logged = emitter(folder, options);
     const emit = (event: RunEvent): void => {
       if (event.event === 'step' || event.event === 'checkpoint') begun = true;
@@ -85,6 +62,60 @@ export async function runTraining(options: TrainingOptions): Promise<DoneEvent> 
   } finally {
     await folder.release();
   }
+}
+
+/**
+ * Makes the folder of a run that begins later, by `resumeTraining`, with these pictures and options whatever changes until
+ * then. @throws UserError where there is something already, or where these pictures are too few
+ */
+export async function prepareRun(options: RunContents & Pick<ResumeOptions, 'gpu' | 'folder' | 'version'>): Promise<RunRecord> {
+  const folder = await RunFolder.create(options.folder);
+  let made = false;
+  try {
+    const { record, change } = await fillFolder(folder, options, 'queued');
+    if (change) folder.log(`Warning: ${change}`);
+    made = true;
+    return record;
+  } finally {
+    if (!made) await folder.discard();
+    await folder.release();
+  }
+}
+
+async function fillFolder(
+  folder: RunFolder,
+  { manifest, recipe: wanted, problems = [], allowBad, gpu, version }: RunContents & Pick<ResumeOptions, 'gpu' | 'version'>,
+  state: 'queued' | 'running',
+): Promise<{ record: RunRecord; network: Network; change: string | undefined }> {
+  const trainingPictures = splitIndices(manifest, 'train').length;
+  const { recipe, change } = fitRecipe(wanted, trainingPictures);
+  const stepsPerEpoch = Math.floor(trainingPictures / recipe.batch_size);
+  const network = new Network(networkConfigOf(recipe));
+  const { steps } = trainingSchedules(recipe, stepsPerEpoch);
+  const record: RunRecord = {
+    format: 'ibot-workbench run',
+    version: 1,
+    program: { version: version ?? 'unknown', node: process.version },
+    created: new Date().toISOString(),
+    state,
+    reason: null,
+    step: 0,
+    recipe,
+    allowBad: allowBad ?? false,
+    device: deviceRecord(gpu),
+    kernels: null,
+    data: {
+      root: manifest.root,
+      trainingPictures,
+      heldOutPictures: manifest.pictures.length - trainingPictures,
+      classes: manifest.classes.length,
+      manifestHash: await writeManifest(folder.manifestFile, manifest),
+    },
+    sizes: { parameters: network.student.count, stepsPerEpoch, steps, memoryBytes: null },
+  };
+  await folder.writeRecord(record);
+  await folder.writeBadPictures(problems.map((problem) => ({ ...problem, step: 0 })));
+  return { record, network, change };
 }
 
 /**
@@ -106,6 +137,11 @@ export async function resumeTraining(options: ResumeOptions): Promise<DoneEvent>
     }
     const emit = emitter(folder, options);
     const device = deviceRecord(options.gpu);
+    // Nothing was computed yet: it begins here, with what is here.
+    if (record.state === 'queued') {
+      record.device = device;
+      record.program = { version: options.version ?? record.program.version, node: process.version };
+    }
     if (!sameDevice(record.device, device)) {
       const message =
         `The run began on ${record.device.name} (${record.device.description}) and goes on on ` +
@@ -166,10 +202,13 @@ async function carryOut(setup: RunSetup): Promise<DoneEvent> {
   return closingAll(open, async () => {
     try {
       run = await makeRun(setup, open);
-      return await end(await run.train());
+      const done = await run.train();
+      await setup.control?.end();
+      return await end(done);
     } catch (error) {
       // What could not be read may be the reason.
       await run?.listBadPictures().catch(() => undefined);
+      await setup.control?.end();
       const reason = error instanceof Error ? error.message : String(error);
       const { step, sizes } = record;
       const nowhere = { event: 'done', state: 'failed', folder: folder.path, step, steps: sizes.steps, knn: null, bestKnn: null } as const;

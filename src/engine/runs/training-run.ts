@@ -4,18 +4,20 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Batch, BatchLoader, Manifest } from '../data';
-import { writeFileAtomic } from '../formats';
 import { settingsAt, type Recipe, type StepReport, type Trainer, type TrainingSchedules } from '../ibot';
 import type { BadPictures } from './bad-pictures';
 import { checkpointBytes, writeCheckpoint, type CheckpointContents, type CheckpointIdentity } from './checkpoint';
 import type { CheckpointStore } from './checkpoint-store';
 import { EpochProgress } from './epoch-progress';
 import type { DoneEvent, EpochEvaluation, EpochEvent, RunEvent, WarningCode } from './events';
-import { HealthMonitor, NonFiniteError } from './health';
+import { diagnose } from './diagnose';
+import { HealthMonitor } from './health';
 import type { KnnSoFar } from './knn-so-far';
 import type { MetricsLog } from './metrics';
 import type { RunEvaluation } from './run-evaluation';
 import type { RunFolder } from './run-folder';
+import type { RunControl, Saved } from './run-control';
+import type { RunPanels } from './run-panels';
 import type { RunRecord } from './run-record';
 import { SavingCost } from './saving-cost';
 import { SpeedMeter, stepEvent, type StepEventOptions } from './step-events';
@@ -38,6 +40,10 @@ export interface RunParts {
   knn: KnnSoFar;
   emit: (event: RunEvent) => void;
   signal: AbortSignal | undefined;
+  control: RunControl | undefined;
+  panels: RunPanels | undefined;
+  /** Seconds of computing by earlier processes of the run. */
+  elapsedBefore: number;
 }
 
 const REPORTS_IN_DIAGNOSIS = 50;
@@ -48,7 +54,7 @@ export class TrainingRun {
   private readonly steps: number;
   private readonly health: HealthMonitor;
   private readonly speed = new SpeedMeter();
-  private readonly eventOptions: StepEventOptions;
+  private readonly eventOptions: Omit<StepEventOptions, 'elapsed' | 'waited'>;
   /** Pictures of steps whose report is still to come, by step. */
   private readonly underWay = new Map<number, Uint32Array[]>();
   private readonly recent: StepReport[] = [];
@@ -57,7 +63,11 @@ export class TrainingRun {
   private savedAt = this.startedAt;
   private readonly savingCost: SavingCost;
   private saved: string | undefined;
-  private lastCheckpoint: number | undefined;
+  private lastCheckpoint: Saved | undefined;
+  /** Seconds of waiting for somebody to let the run go on. */
+  private paused = 0;
+  /** Seconds that the last step waited for its pictures, by step. */
+  private readonly waited = new Map<number, number>();
 
   /** @param from what the checkpoint said, already on the device; undefined for a run from the start */
   constructor(
@@ -73,27 +83,68 @@ export class TrainingRun {
     const { arenaBytes, stateBytes } = trainer.layout.memory;
     this.eventOptions = { steps: this.steps, batchSize: recipe.batch_size, memoryBytes: arenaBytes + stateBytes };
     if (from) {
-      this.lastCheckpoint = from.step;
+      this.lastCheckpoint = { step: from.step, bytes: 0, seconds: 0 };
       this.saved = this.stateKey;
     }
   }
 
   /** Trains to the end, or until the signal; saves either way. */
   async train(): Promise<DoneEvent> {
-    const { evaluation, signal, recipe } = this.parts;
-    await evaluation.measureBaselines(signal);
+    const { signal, recipe, control, panels } = this.parts;
+    await this.measureBaselines();
     // A device or decoder at work in this process must not keep the signal from being heard.
     for (; ; await nextTurn()) {
+      if (control) await this.boundary(control);
       if (this.isAtEpochEnd && !signal?.aborted) await this.endEpoch();
-      if (signal?.aborted || this.step >= this.steps) break;
+      if (signal?.aborted) break;
+      // Asked to pause while it measured: the epoch is still open.
+      if (this.isAtEpochEnd) continue;
+      if (panels?.isDue(this.elapsed)) await panels.add(this.place, this.elapsed);
+      if (this.step >= this.steps) break;
       const minutes = (performance.now() - this.savedAt) / 60_000;
       if (recipe.checkpoint_minutes > 0 && minutes >= recipe.checkpoint_minutes) await this.save();
       await this.trainStep();
     }
     await this.settle();
-    await this.save();
+    if (control?.savesAtEnd ?? true) await this.save();
+    if (this.step >= this.steps) await panels?.add(this.place, this.elapsed);
     const finished = this.step >= this.steps && !this.isAtEpochEnd;
     return this.done(finished ? 'finished' : 'stopped', null);
+  }
+
+  /** Until there is something to compare with, or somebody stops the run. */
+  private async measureBaselines(): Promise<void> {
+    const { evaluation, signal, control } = this.parts;
+    for (;;) {
+      await evaluation.measureBaselines(this.interrupted);
+      if (!control?.interrupted.aborted || signal?.aborted) return;
+      await this.boundary(control);
+    }
+  }
+
+  /** Between two steps: what was asked of the run meanwhile. */
+  private async boundary(control: RunControl): Promise<void> {
+    const start = performance.now();
+    const before = this.savedAt;
+    await control.atBoundary({ save: () => this.save() });
+    // Saving is part of the run's time, waiting is not.
+    this.paused += (performance.now() - Math.max(start, this.savedAt > before ? this.savedAt : start)) / 1000;
+  }
+
+  /** Ends what is measured: a stop, or a pause. */
+  private get interrupted(): AbortSignal | undefined {
+    const { signal, control } = this.parts;
+    if (!control) return signal;
+    return signal ? AbortSignal.any([signal, control.interrupted]) : control.interrupted;
+  }
+
+  /** Seconds of computing, all processes of the run together. */
+  private get elapsed(): number {
+    return this.parts.elapsedBefore + (performance.now() - this.startedAt) / 1000 - this.paused;
+  }
+
+  private get place(): { step: number; epoch: number } {
+    return { step: this.step, epoch: this.step / this.parts.stepsPerEpoch };
   }
 
   done(state: DoneEvent['state'], reason: string | null): DoneEvent {
@@ -118,6 +169,7 @@ export class TrainingRun {
     const start = performance.now();
     const { step } = this;
     const { epoch, batches } = await this.batchesOf(step);
+    this.waited.set(step, (performance.now() - start) / 1000);
     this.underWay.set(
       step,
       batches.map(({ indices }) => indices),
@@ -164,7 +216,9 @@ export class TrainingRun {
       if (report.halted) await this.halt(report, indices);
       this.underWay.delete(report.step);
       this.progress.add(report, indices);
-      const event = stepEvent(report, this.speed.secondsPerStep, this.eventOptions);
+      const times = { elapsed: this.elapsed, waited: this.waited.get(report.step) ?? 0 };
+      this.waited.delete(report.step);
+      const event = stepEvent(report, this.speed.secondsPerStep, { ...this.eventOptions, ...times });
       await this.parts.metrics.step(event);
       this.parts.emit(event);
       for (const { code, message } of this.health.step(report)) this.warn(code, message);
@@ -177,14 +231,15 @@ export class TrainingRun {
 
   private async endEpoch(): Promise<void> {
     const { parts } = this;
-    const { recipe, manifest, metrics, emit, evaluation, signal, knn, stepsPerEpoch } = parts;
+    const { recipe, manifest, metrics, emit, evaluation, knn, stepsPerEpoch } = parts;
     await this.settle();
+    await parts.control?.leaveSteps();
     const epoch = Math.ceil(this.step / stepsPerEpoch);
     const isLast = this.step >= this.steps;
     const decision = evaluation.schedule.decide(epoch, isLast);
     let measured: EpochEvaluation | null = null;
     if (decision.evaluate) {
-      measured = await evaluation.measure(signal);
+      measured = await evaluation.measure(this.interrupted);
       // Asked to stop meanwhile: the epoch stays open, and is measured when the run goes on.
       if (!measured) return;
       const signs = this.health.rank(this.step, measured.teacher.rank, evaluation.untrainedRank);
@@ -201,6 +256,7 @@ export class TrainingRun {
       evaluation: measured,
       evaluationSkipped: decision.evaluate ? null : decision.reason,
       seconds: this.epochSeconds,
+      elapsed: this.elapsed,
     };
     this.progress = new EpochProgress();
     this.epochSeconds = 0;
@@ -213,10 +269,13 @@ export class TrainingRun {
   }
 
   /** Writes a checkpoint of this moment, unless there is one. */
-  private async save(): Promise<void> {
+  private async save(): Promise<Saved> {
     const { folder, record, trainer, identity, store, metrics, emit, stepsPerEpoch } = this.parts;
     await this.settle();
-    if (this.saved === this.stateKey) return;
+    if (this.saved === this.stateKey && this.lastCheckpoint) {
+      this.savedAt = performance.now();
+      return this.lastCheckpoint;
+    }
     const start = performance.now();
     const progress = this.progress.state();
     await metrics.flush();
@@ -230,11 +289,12 @@ export class TrainingRun {
     await folder.writeRecord(record);
     this.saved = this.stateKey;
     this.savedAt = performance.now();
-    this.lastCheckpoint = this.step;
     const seconds = (this.savedAt - start) / 1000;
+    this.lastCheckpoint = { step: this.step, bytes, seconds };
     emit({ event: 'checkpoint', step: this.step, epoch: Math.ceil(this.step / stepsPerEpoch), path, bytes, seconds });
     const note = this.savingCost.add(seconds, (this.savedAt - this.startedAt) / 1000);
     if (note !== undefined) emit({ event: 'note', message: note });
+    return this.lastCheckpoint;
   }
 
   /** Writes the list of pictures that could not be read, if it has grown, and says so. */
@@ -248,31 +308,8 @@ export class TrainingRun {
 
   /** Saves what is known about a value that is not finite, and ends the run. */
   private async halt(report: StepReport, indices: readonly Uint32Array[]): Promise<never> {
-    const { folder, manifest, trainer, schedules } = this.parts;
-    const { step, entry } = report.halted!;
-    this.step = step;
-    const parameter = entry === undefined ? undefined : trainer.network.entries[entry]?.name;
-    const reports = this.recent.map(({ teacherArgmax: _teacher, studentArgmax: _student, ...rest }) => rest);
-    const pictures = indices.flatMap((micro) => Array.from(micro, (index) => manifest.pictures[index]!.path));
-    const write = (tensor: NonFiniteTensor | undefined): Promise<void> => {
-      // JSON has no NaN.
-      const firstTensor = tensor ? { ...tensor, value: String(tensor.value) } : null;
-      const diagnosis = { step, parameter: parameter ?? null, firstTensor, pictures, reports };
-      return writeFileAtomic(folder.diagnosisFile, `${JSON.stringify(diagnosis, null, 2)}\n`);
-    };
-    // What is known first: looking further may fail, on a device that is ill.
-    await write(undefined);
-    let tensor: NonFiniteTensor | undefined;
-    try {
-      // The state is as it was before the step: the same batches lead to the same place, node by node.
-      const { epoch, batches } = await this.batchesOf(step);
-      tensor = await trainer.firstNonFinite({ step, epoch }, settingsAt(schedules, step), batches);
-      if (tensor) await write(tensor);
-    } catch {
-      // Without it, then.
-    }
-    throw new NonFiniteError(step, parameter, tensor, this.lastCheckpoint, folder.diagnosisFile);
+    this.step = report.halted!.step;
+    const { recent, lastCheckpoint } = this;
+    throw await diagnose(this.parts, { report, indices, recent, lastCheckpoint: lastCheckpoint?.step }, (step) => this.batchesOf(step));
   }
 }
-
-type NonFiniteTensor = NonNullable<Awaited<ReturnType<Trainer['firstNonFinite']>>>;

@@ -25,7 +25,7 @@ async function metricLines(folder: string): Promise<Record<string, unknown>[]> {
 const lasting = (lines: readonly Record<string, unknown>[]): unknown[] =>
   lines.map((line) => {
     const { evaluation, ...rest } = line;
-    for (const name of ['time', 'seconds', 'picturesPerSecond', 'secondsLeft']) delete rest[name];
+    for (const name of ['time', 'seconds', 'picturesPerSecond', 'secondsLeft', 'elapsed', 'waited']) delete rest[name];
     return { ...rest, teacher: (evaluation as EpochEvent['evaluation'] | undefined)?.teacher };
   });
 

@@ -1,0 +1,209 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../errors';
+import { writeFileAtomic } from '../formats';
+import { deviceMemory, Gpu, listAdapters, pickAdapter, type AdapterEntry } from '../gpu';
+import { measureRate } from '../ibot';
+import type { Settings } from '../protocol';
+import type { DeviceAccess, Warnings } from './host-context';
+
+const speedSchema = z.record(z.string(), z.object({ flopsPerSecond: z.number().positive(), measuredAt: z.number() }));
+export type Speed = z.infer<typeof speedSchema>[string];
+
+/** Waits before a device that was lost is opened again, in milliseconds. */
+const WAITS = [500, 2000, 8000];
+
+const speedKey = ({ name, driver }: Pick<AdapterEntry, 'name' | 'driver'>): string => `${name} · ${driver}`;
+
+export interface OpenDevice {
+  gpu: Gpu;
+  adapter: AdapterEntry;
+}
+
+/** Work between the steps of the run that is going; undefined where none is. */
+export type BetweenSteps = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** The one device of the engine: opened when it is needed first, opened anew after a loss. */
+export class HostDevice implements DeviceAccess {
+  current: OpenDevice | undefined;
+  /** Why there is none, in a sentence. */
+  problem: string | undefined;
+  lost = false;
+  adapters: AdapterEntry[] = [];
+  /** Set while a run is going. */
+  betweenSteps: BetweenSteps | undefined;
+  private opening: Promise<OpenDevice> | undefined;
+  private speeds: z.infer<typeof speedSchema> = {};
+  private measuring: Promise<Speed> | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly cacheFolder: string,
+    private readonly settings: { readonly current: Settings },
+    private readonly warnings: Warnings,
+    private readonly changed: () => void,
+  ) {}
+
+  async open(): Promise<Gpu> {
+    return (await this.opened()).gpu;
+  }
+
+  private opened(): Promise<OpenDevice> {
+    if (this.current) return Promise.resolve(this.current);
+    this.opening ??= this.openNow().finally(() => (this.opening = undefined));
+    return this.opening;
+  }
+
+  /** The list, as it was asked for last or now. */
+  async list(): Promise<AdapterEntry[]> {
+    this.adapters = await listAdapters();
+    return this.adapters;
+  }
+
+  /** Another one was chosen: it is opened when the device is needed next. Not while a run is going. */
+  reopen(): void {
+    const { current } = this;
+    if (!current) return;
+    this.current = undefined;
+    current.gpu.close();
+    this.changed();
+  }
+
+  async shortly<T>(work: (gpu: Gpu) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const gpu = await this.open();
+    signal?.throwIfAborted();
+    const { betweenSteps } = this;
+    if (!betweenSteps) return work(gpu);
+    return betweenSteps(async () => {
+      signal?.throwIfAborted();
+      return work(gpu);
+    });
+  }
+
+  async memory(): Promise<Awaited<ReturnType<DeviceAccess['memory']>>> {
+    const gpu = await this.open();
+    const { deviceMemoryBytes, screenMemoryBytes } = this.settings.current;
+    const told = await deviceMemory(gpu.info);
+    const set = deviceMemoryBytes === null ? undefined : { bytes: deviceMemoryBytes, source: 'the setting', guessed: false };
+    const { bytes: totalBytes, source, guessed = false } = set ?? told;
+    // A software device shows nothing: what it may take of the computer's memory leaves room already.
+    const keptBytes = gpu.info.software ? 0 : screenMemoryBytes;
+    return { totalBytes, forRunsBytes: Math.max(0, totalBytes - keptBytes), keptBytes, source, guessed };
+  }
+
+  /** What was measured on this machine before; undefined: never. */
+  speedOf(adapter: Pick<AdapterEntry, 'name' | 'driver'>): Speed | undefined {
+    return this.speeds[speedKey(adapter)];
+  }
+
+  async speed(): Promise<Speed> {
+    const { adapter } = await this.opened();
+    return this.speedOf(adapter) ?? this.measure();
+  }
+
+  /** Measures the device anew, and keeps the result. Takes a second or more. */
+  measure(): Promise<Speed> {
+    this.measuring ??= this.measureNow().finally(() => (this.measuring = undefined));
+    return this.measuring;
+  }
+
+  private async measureNow(): Promise<Speed> {
+    const { adapter } = await this.opened();
+    const flopsPerSecond = await this.shortly((gpu) => measureRate(gpu));
+    const speed = { flopsPerSecond, measuredAt: Date.now() };
+    this.speeds = { ...this.speeds, [speedKey(adapter)]: speed };
+    try {
+      await mkdir(dirname(this.speedFile), { recursive: true });
+      await writeFileAtomic(this.speedFile, `${JSON.stringify(this.speeds, null, 2)}\n`);
+    } catch {
+      // It is measured again next time.
+    }
+    this.changed();
+    return speed;
+  }
+
+  private get speedFile(): string {
+    return join(this.cacheFolder, 'device-speed.json');
+  }
+
+  async readSpeeds(): Promise<void> {
+    try {
+      this.speeds = speedSchema.parse(JSON.parse(await readFile(this.speedFile, 'utf8')));
+    } catch {
+      this.speeds = {};
+    }
+  }
+
+  close(): void {
+    this.closed = true;
+    this.current?.gpu.close();
+    this.current = undefined;
+  }
+
+  private async openNow(): Promise<OpenDevice> {
+    try {
+      const adapters = await this.list();
+      const { device } = this.settings.current;
+      const wanted = device === null ? undefined : adapters.find(({ name }) => name === device);
+      const adapter = wanted ?? pickAdapter(adapters);
+      if (device !== null && !wanted) this.tellOther(device, adapter.name);
+      else this.warnings.over('device-gone');
+      const gpu = await Gpu.open(await adapter.request());
+      const opened = { gpu, adapter };
+      this.current = opened;
+      this.problem = undefined;
+      this.lost = false;
+      void gpu.lost.then((error) => this.wasLost(opened, error.message));
+      this.changed();
+      return opened;
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error);
+      this.problem = error instanceof UserError ? said : `The graphics device cannot be opened (${said}).`;
+      this.changed();
+      throw error instanceof UserError ? error : new UserError(this.problem);
+    }
+  }
+
+  private tellOther(wanted: string, taken: string): void {
+    this.warnings.raise({
+      code: 'device-gone',
+      severity: 'warning',
+      title: `The device ${wanted} is not there.`,
+      message: `${taken} computes in its place. Choose another device in the settings, or connect that one again.`,
+      actions: [{ kind: 'choose-device' }],
+    });
+  }
+
+  private wasLost(opened: OpenDevice, message: string): void {
+    if (this.closed || this.current !== opened) return;
+    this.current = undefined;
+    this.lost = true;
+    this.warnings.raise({
+      code: 'device-lost',
+      severity: 'error',
+      title: `${opened.adapter.name} stopped answering.`,
+      message:
+        'Its driver reset it, or it was disconnected. It is being opened anew, and a run that was going goes on from its last ' +
+        'checkpoint. If it comes back: update the driver, or leave more memory free for the screen in the settings.',
+      detail: message,
+      actions: [{ kind: 'choose-device' }],
+    });
+    this.changed();
+    void this.openAgain();
+  }
+
+  private async openAgain(): Promise<void> {
+    for (const wait of WAITS) {
+      await new Promise((resolve) => setTimeout(resolve, wait).unref());
+      if (this.closed || this.current) return;
+      try {
+        await this.opened();
+        this.warnings.over('device-lost');
+        return;
+      } catch {
+        // Perhaps later.
+      }
+    }
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * The queue on disk: one small file of the library, which every process that works in it reads and changes. A lock file keeps
+ * changes apart; it is held for milliseconds.
+ */
+import { readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { UserError } from '../errors';
+import { fileError, writeFileAtomic } from '../formats';
+import { holderSchema, isAlive, ownHolder } from '../runs';
+
+const storedJob = z.object({
+  job: z.number().int().nonnegative(),
+  kind: z.enum(['train']),
+  run: z.string(),
+  folder: z.string(),
+  detail: z.string(),
+  owner: z.enum(['workbench', 'command-line']),
+  state: z.enum(['running', 'waiting', 'paused']),
+  /** The process that carries it out, or waits at the command line; null: nobody yet. */
+  holder: holderSchema.nullable(),
+  /** When its holder last said that it lives, milliseconds since 1970. */
+  beat: z.number(),
+  progress: z.number().min(0).max(1),
+  secondsLeft: z.number().nonnegative().nullable(),
+  /** Step that it went on from last, and how often it did from there: one that ends the process each time is given up. */
+  lastFrom: z.number().int().nonnegative(),
+  attempts: z.number().int().nonnegative(),
+  /** Paused because the engine was asked to end: it goes on when the engine is started by what asked. */
+  byShutdown: z.boolean().default(false),
+});
+export type StoredJob = z.infer<typeof storedJob>;
+
+const storedQueue = z.object({
+  format: z.literal('ibot-workbench queue'),
+  version: z.literal(1),
+  next: z.number().int().positive(),
+  held: z.boolean(),
+  jobs: z.array(storedJob),
+});
+export type StoredQueue = z.infer<typeof storedQueue>;
+
+const emptyQueue = (): StoredQueue => ({ format: 'ibot-workbench queue', version: 1, next: 1, held: false, jobs: [] });
+
+/** A lock this old belongs to nobody: changing the queue takes milliseconds. */
+const STALE_LOCK_MS = 20_000;
+const MOST_WAIT_MS = 30_000;
+/** Holders on other machines count as gone after so long without a beat. */
+const SILENT_MS = 120_000;
+
+/** Whether somebody carries the job out, or waits for its turn. */
+export function isHeld(job: StoredJob, now = Date.now()): boolean {
+  if (!job.holder || !isAlive(job.holder)) return false;
+  return job.holder.host === ownHolder().host || now - job.beat < SILENT_MS;
+}
+
+/** Whether this process carries it out. */
+export const isOurs = (job: StoredJob): boolean => job.holder?.pid === process.pid && isHeld(job);
+
+export class QueueFile {
+  private readonly lockFile: string;
+  /** Changes by this process, one after another. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(readonly path: string) {
+    this.lockFile = `${path}.lock`;
+  }
+
+  /** As it stands; one that cannot be read counts as empty. */
+  async read(): Promise<StoredQueue> {
+    const text = await readFile(this.path, 'utf8').catch(() => undefined);
+    if (text === undefined) return emptyQueue();
+    try {
+      return storedQueue.parse(JSON.parse(text));
+    } catch {
+      return emptyQueue();
+    }
+  }
+
+  /** Time of the last change, milliseconds; 0: there is none. */
+  async changedAt(): Promise<number> {
+    return (await stat(this.path).catch(() => undefined))?.mtimeMs ?? 0;
+  }
+
+  /** Reads, lets `change` work on it, and writes it back if anything is different; no other process gets in between. */
+  change<T>(change: (queue: StoredQueue) => T): Promise<T> {
+    const turn = this.last.then(() => this.changeNow(change));
+    this.last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async changeNow<T>(change: (queue: StoredQueue) => T): Promise<T> {
+    await this.lock();
+    try {
+      const queue = await this.read();
+      // Jobs of the command line end with their process.
+      queue.jobs = queue.jobs.filter((job) => job.owner === 'workbench' || isHeld(job));
+      const before = JSON.stringify(queue);
+      const result = change(queue);
+      if (JSON.stringify(queue) !== before) await writeFileAtomic(this.path, `${JSON.stringify(queue, null, 2)}\n`);
+      return result;
+    } finally {
+      await unlink(this.lockFile).catch(() => undefined);
+    }
+  }
+
+  private async lock(): Promise<void> {
+    const start = Date.now();
+    const text = JSON.stringify(ownHolder());
+    for (;;) {
+      try {
+        await writeFile(this.lockFile, text, { flag: 'wx' });
+        return;
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw fileError(error, this.lockFile);
+      }
+      if (await this.isStale()) await unlink(this.lockFile).catch(() => undefined);
+      else if (Date.now() - start > MOST_WAIT_MS) {
+        throw new UserError(`The queue of this library cannot be changed: remove ${this.lockFile} if no program is working in it.`);
+      } else await sleep(5 + Math.random() * 20);
+    }
+  }
+
+  private async isStale(): Promise<boolean> {
+    const [text, state] = await Promise.all([
+      readFile(this.lockFile, 'utf8').catch(() => undefined),
+      stat(this.lockFile).catch(() => undefined),
+    ]);
+    if (text === undefined || !state) return false;
+    if (Date.now() - state.mtimeMs > STALE_LOCK_MS) return true;
+    try {
+      return !isAlive(holderSchema.parse(JSON.parse(text)));
+    } catch {
+      // Its writer is between making and filling it.
+      return false;
+    }
+  }
+}
