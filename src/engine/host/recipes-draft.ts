@@ -1,0 +1,195 @@
+/** From what somebody asks for to the options of a run: where each value comes from, what cannot be, and what is worth knowing. */
+import { UserError } from '../errors';
+import {
+  AUTO,
+  chooseAuto,
+  examineOptions,
+  NO_PRESET,
+  options,
+  presets,
+  readOptions,
+  RecipeError,
+  type Recipe,
+  type RecipeConflict,
+  type WayOut,
+} from '../ibot';
+import type { Draft, OptionValue, RecipeProblem, Result } from '../protocol';
+import { fitRecipe } from '../runs';
+import { presetNames } from './recipes-schema';
+
+type Check = Result<'recipes.check'>;
+
+/** Places belong to the library and the dataset, not to what is asked for. */
+export const PLACES: readonly string[] = ['data_path', 'output_dir'];
+
+export interface DraftSituation {
+  trainingPictures: number;
+  heldOutPictures: number;
+  /** Median of the shorter side of the pictures, in pixels. */
+  side: number;
+  flopsPerSecond: number;
+  /** The recipe with its batch in as many parts as fit the device; undefined: even single pictures do not. */
+  fit(recipe: Recipe): Recipe | undefined;
+}
+
+export interface PlannedDraft {
+  /** Complete, the batch no larger than the set; undefined while there are problems. */
+  recipe: Recipe | undefined;
+  values: Check['values'];
+  problems: RecipeProblem[];
+  notes: Check['notes'];
+  reasons: string[];
+  tooShort: { hours: number } | undefined;
+  /** What was set by hand and is understood, without places. */
+  given: Readonly<Record<string, unknown>>;
+}
+
+/** @throws UserError for an unknown preset and for a set without training pictures */
+export function planDraft(draft: Draft, situation: DraftSituation): PlannedDraft {
+  if (!presetNames.includes(draft.preset)) {
+    throw new UserError(`There is no preset ${draft.preset}: choose one of ${presetNames.join(', ')}.`);
+  }
+  const { given, conflicts } = readOptions(draft.options);
+  for (const place of PLACES) delete given[place];
+  const chosen = choose(draft, given, situation);
+  const examined = examineOptions({ ...chosen.options, ...given });
+  const problems = [...conflicts, ...(chosen.conflicts ?? examined.conflicts)].map(problemOf);
+  const planned: PlannedDraft = {
+    recipe: undefined,
+    values: valuesOf(chosen.values ?? examined.values, given, chosen.options),
+    problems: [...problems, ...(chosen.problem ? [chosen.problem] : [])],
+    notes: [],
+    reasons: chosen.reasons,
+    tooShort: chosen.tooShort,
+    given,
+  };
+  if (planned.problems.length > 0 || !examined.recipe) return planned;
+  const { recipe, change } = fitRecipe(examined.recipe, situation.trainingPictures);
+  // As the command line does, a preset that fits itself to the device splits the batch by itself; nobody else's is touched.
+  const parts = draft.preset === AUTO && given.accumulate === undefined ? situation.fit(recipe)?.accumulate : undefined;
+  const fitted = parts === undefined || parts === recipe.accumulate ? recipe : { ...recipe, accumulate: parts };
+  const base: Record<string, unknown> = fitted === recipe ? chosen.options : { ...chosen.options, accumulate: parts };
+  return {
+    ...planned,
+    recipe: Object.freeze(fitted),
+    values: valuesOf(fitted, given, base),
+    notes: [...(change ? [{ options: ['batch_size'], message: change }] : []), ...notesOf(fitted, given, situation)],
+  };
+}
+
+interface Choice {
+  options: Record<string, unknown>;
+  reasons: string[];
+  tooShort?: { hours: number };
+  /** In place of those of the options. */
+  conflicts?: readonly RecipeConflict[];
+  values?: Readonly<Record<string, unknown>>;
+  problem?: RecipeProblem;
+}
+
+function choose(draft: Draft, given: Readonly<Record<string, unknown>>, situation: DraftSituation): Choice {
+  if (draft.preset === NO_PRESET) return { options: {}, reasons: [] };
+  const preset = presets[draft.preset];
+  if (preset) return { options: { ...preset.recipe }, reasons: [preset.help] };
+  try {
+    const { options: chosen, reasons, tooShort } = chooseAuto({
+      pictures: situation.trainingPictures,
+      side: situation.side,
+      flopsPerSecond: situation.flopsPerSecond,
+      given,
+      ...(draft.hours === null ? {} : { hours: draft.hours }),
+    });
+    return { options: chosen, reasons, ...(tooShort ? { tooShort } : {}) };
+  } catch (error) {
+    if (error instanceof RecipeError) return { options: {}, reasons: [], conflicts: error.conflicts, values: error.values };
+    if (!(error instanceof UserError)) throw error;
+    const about = Object.hasOwn(given, 'epochs') ? ['epochs'] : [];
+    const waysOut = about.map(() => ({ label: 'Let the preset choose the epochs', changes: { epochs: null } }));
+    return { options: {}, reasons: [], conflicts: [], problem: { options: about, message: error.message, waysOut } };
+  }
+}
+
+/** As the contract has them: lists are copies. */
+export const waysOutOf = (ways: readonly WayOut[]): RecipeProblem['waysOut'] =>
+  ways.map(({ label, changes }) => ({
+    label,
+    changes: Object.fromEntries(
+      Object.entries(changes).map(([name, value]) => [name, typeof value === 'object' && value !== null ? [...value] : value]),
+    ),
+  }));
+
+const problemOf = ({ options: about, reason, waysOut }: RecipeConflict): RecipeProblem => ({
+  options: [...about],
+  message: /[.!?]$/.test(reason) ? reason : `${reason}.`,
+  waysOut: waysOutOf(waysOut),
+});
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+/** One number for all entries of a list is given once. */
+const isGiven = (value: unknown, given: unknown): boolean =>
+  same(value, given) ||
+  (Array.isArray(value) && Array.isArray(given) && given.length === 1 && value.every((each) => each === given[0]));
+
+function valuesOf(
+  values: Readonly<Record<string, unknown>>,
+  given: Readonly<Record<string, unknown>>,
+  preset: Readonly<Record<string, unknown>>,
+): Check['values'] {
+  const told: Check['values'] = {};
+  for (const [name, value] of Object.entries(values)) {
+    if (PLACES.includes(name) || value === null) continue;
+    const from = (): Check['values'][string]['origin'] => {
+      if (Object.hasOwn(given, name)) return isGiven(value, given[name]) ? 'given' : 'derived';
+      if (Object.hasOwn(preset, name)) return isGiven(value, preset[name]) ? 'preset' : 'derived';
+      return same(value, options[name]?.default) ? 'default' : 'derived';
+    };
+    told[name] = { value: value as OptionValue, origin: from() };
+  }
+  return told;
+}
+
+/** What forbids nothing and is worth knowing. */
+function notesOf(recipe: Recipe, given: Readonly<Record<string, unknown>>, situation: DraftSituation): Check['notes'] {
+  const { pred_ratio, pred_ratio_var } = recipe;
+  const masks = pred_ratio.some((ratio, i) => ratio + pred_ratio_var[i]! > 0);
+  const notes: (readonly [about: string[], applies: boolean, message: string])[] = [
+    [['pred_ratio'], !masks, 'pred_ratio is 0, so nothing is masked and the loss of patches stays 0.'],
+    [
+      ['use_masked_im_modeling', 'pred_ratio'],
+      masks && !recipe.use_masked_im_modeling,
+      'Masked patches are not hidden from the student: it guesses patches that it sees.',
+    ],
+    [['lambda2'], masks && recipe.lambda2 === 0, 'The loss of masked patches has weight 0, so masking costs time and teaches nothing.'],
+    [
+      ['pred_start_epoch'],
+      masks && recipe.pred_start_epoch >= recipe.epochs,
+      'Masks begin after the last epoch, so nothing is masked.',
+    ],
+    [
+      ['teacher_temp'],
+      Math.max(recipe.teacher_temp, recipe.teacher_patch_temp) > 0.07,
+      'A teacher temperature above 0.07 is mostly unstable.',
+    ],
+    [
+      ['koleo_weight', 'accumulate'],
+      recipe.koleo_weight > 0 && recipe.accumulate > 1,
+      `KoLeo spreads features apart within each of the ${recipe.accumulate} parts of a batch, so another number of parts gives another result.`,
+    ],
+    [
+      ['global_crops_size'],
+      recipe.global_crops_size > 1.25 * situation.side,
+      `Half of the pictures are at most ${situation.side} pixels high or wide: larger crops are enlarged and show nothing more.`,
+    ],
+    [
+      ['knn_every'],
+      recipe.knn_every > 0 && situation.heldOutPictures === 0,
+      'No pictures are held out, so nothing can be measured during training.',
+    ],
+    [
+      ['hold_out'],
+      Object.hasOwn(given, 'hold_out'),
+      'Which pictures are held out is set with the dataset: hold_out changes nothing here.',
+    ],
+  ];
+  return notes.filter(([, applies]) => applies).map(([about, , message]) => ({ options: about, message }));
+}

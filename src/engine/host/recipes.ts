@@ -1,0 +1,216 @@
+/** Making a run: the form, what a draft comes to, what will be seen, options as files. */
+import { join } from 'node:path';
+import { medianShortSide, splitIndices, type Manifest } from '../data';
+import { UserError } from '../errors';
+import type { Gpu } from '../gpu';
+import { modelTitle, resolveRecipe, type Recipe } from '../ibot';
+import type { Budget, Draft, OptionValues, Result } from '../protocol';
+import { freeBytes, readRunFolder } from '../runs';
+import type { Area, DeviceAccess, HostContext } from './host-context';
+import { planBudget } from './recipes-budget';
+import { PLACES, planDraft, type PlannedDraft } from './recipes-draft';
+import { changedOptions, readOptionsFile, setByHand, suggestName, trainCommand, writeOptionsFile } from './recipes-file';
+import { RecipeMemory } from './recipes-memory';
+import { PreviewOrder, previewCrops, spreadOfDraws } from './recipes-preview';
+import { recipeSchema } from './recipes-schema';
+
+/** The command's own share that is held out. */
+const COMMAND_HOLD_OUT = 0.1;
+/** Asking the system for a card's memory may take a tenth of a second. */
+const MEMORY_AGE = 10_000;
+
+interface Looked {
+  training: number;
+  heldOut: number;
+  side: number;
+}
+
+/** All that a draft is planned with. */
+interface Situation {
+  gpu: Gpu;
+  name: string;
+  manifest: Manifest;
+  allowBad: boolean;
+  looked: Looked;
+  memory: Awaited<ReturnType<DeviceAccess['memory']>>;
+  speed: Awaited<ReturnType<DeviceAccess['speed']>>;
+}
+
+/** The area of recipes. */
+export function recipesArea(context: HostContext): Area {
+  const planner = new Planner(context);
+  const order = new PreviewOrder();
+  context.recipes = { resolve: (draft) => planner.resolve(draft) };
+  return {
+    handlers: {
+      'recipes.schema': () => recipeSchema(),
+      'recipes.check': (draft, { signal }) => planner.check(draft, signal),
+      'recipes.preview': async ({ dataset, recipe, ...wanted }, { signal }) => {
+        const resolved = resolveRecipe(recipe);
+        const { manifest } = await context.datasets.pictures(dataset);
+        return previewCrops(resolved, wanted, {
+          manifest,
+          order: order.of(manifest),
+          find: (paths) => context.datasets.find(dataset, paths),
+          signal,
+        });
+      },
+      'recipes.draws': ({ recipe }) => spreadOfDraws(resolveRecipe(recipe)),
+      'recipes.read': ({ text }) => readOptionsFile(text),
+      'recipes.write': (draft) => planner.write(draft),
+      'recipes.fromRun': ({ run }) => fromRun(context, run),
+    },
+  };
+}
+
+async function fromRun(context: HostContext, run: string): Promise<Result<'recipes.fromRun'>> {
+  const { recipe, data } = await readRunFolder(context.runs.folderOf(run));
+  return {
+    dataset: context.datasets.byFolder(data.root) ?? null,
+    preset: 'none',
+    hours: null,
+    options: setByHand(recipe) as OptionValues,
+    changed: changedOptions(recipe),
+  };
+}
+
+class Planner {
+  private readonly layouts = new RecipeMemory();
+  private readonly lookedAt = new WeakMap<Manifest, Promise<Looked>>();
+  private memory: { at: number; value: ReturnType<DeviceAccess['memory']> } | undefined;
+
+  constructor(private readonly context: HostContext) {}
+
+  async check(draft: Draft, signal?: AbortSignal): Promise<Result<'recipes.check'>> {
+    const situation = await this.situation(draft);
+    signal?.throwIfAborted();
+    const planned = this.plan(draft, situation);
+    const { recipe, given, values, notes, reasons, tooShort } = planned;
+    const { looked, name, manifest, gpu, memory, speed, allowBad } = situation;
+    const suggestedName = suggestName(name, recipe, (wanted) => this.context.runs.isTaken(wanted));
+    const out = join(this.context.library.runs, suggestedName);
+    const taken =
+      recipe &&
+      planBudget(
+        recipe,
+        draft,
+        {
+          ...{ gpu, memory, speed, layouts: this.layouts, trainingPictures: looked.training },
+          freeDiskBytes: await freeBytes(this.context.library.runs),
+          startsAt: Math.max(Date.now(), this.context.runs.endsAt() ?? 0),
+        },
+        tooShort,
+      );
+    const problems = [...planned.problems, ...(taken?.problems ?? [])];
+    const possible = problems.length === 0 ? recipe : undefined;
+    const extra = possible && taken?.budget ? notesOn(taken.budget, tooShort) : [];
+    return {
+      recipe: possible ? optionsOf(possible) : null,
+      values,
+      problems,
+      notes: [...notes, ...extra],
+      reasons,
+      model: modelOf(values),
+      trainingPictures: looked.training,
+      heldOutPictures: looked.heldOut,
+      budget: taken?.budget ?? null,
+      schedules: taken?.schedules ?? null,
+      command: possible
+        ? trainCommand(draft, given, { pictures: manifest.root, out, ...commandHoldOut(looked), ...(allowBad ? { allowBad } : {}) })
+        : null,
+      suggestedName,
+    };
+  }
+
+  /** @throws HostError not-found; UserError with the first problem */
+  async resolve(draft: Draft): Promise<Recipe> {
+    const situation = await this.situation(draft);
+    const { recipe } = await this.possible(draft, situation);
+    return resolveRecipe({ ...recipe, data_path: situation.manifest.root });
+  }
+
+  async write(draft: Draft): Promise<Result<'recipes.write'>> {
+    const situation = await this.situation(draft);
+    const { recipe } = await this.possible(draft, situation);
+    const name = suggestName(situation.name, recipe, (wanted) => this.context.runs.isTaken(wanted));
+    return writeOptionsFile(recipe, name);
+  }
+
+  private async possible(draft: Draft, situation: Situation): Promise<{ recipe: Recipe }> {
+    const { recipe, problems } = this.plan(draft, situation);
+    if (!recipe) throw new UserError(problems[0]!.message);
+    const check = await this.check(draft);
+    if (check.problems[0]) throw new UserError(check.problems[0].message);
+    return { recipe };
+  }
+
+  private plan(draft: Draft, { gpu, looked, memory, speed }: Situation): PlannedDraft {
+    return planDraft(draft, {
+      trainingPictures: looked.training,
+      heldOutPictures: looked.heldOut,
+      side: looked.side,
+      flopsPerSecond: speed.flopsPerSecond,
+      fit: (recipe) => this.layouts.fit(gpu, recipe, memory.forRunsBytes),
+    });
+  }
+
+  private async situation(draft: Draft): Promise<Situation> {
+    const { name, manifest, allowBad } = await this.context.datasets.pictures(draft.dataset);
+    const [looked, gpu, speed, memory] = await Promise.all([
+      this.look(manifest),
+      this.context.device.open(),
+      this.context.device.speed(),
+      this.memoryThere(),
+    ]);
+    return { gpu, name, manifest, allowBad, looked, memory, speed };
+  }
+
+  private memoryThere(): ReturnType<DeviceAccess['memory']> {
+    if (!this.memory || Date.now() - this.memory.at > MEMORY_AGE) {
+      const value = this.context.device.memory();
+      this.memory = { at: Date.now(), value };
+      value.catch(() => (this.memory = undefined));
+    }
+    return this.memory.value;
+  }
+
+  /** Counts, and the size of a sample of the pictures: once for each state of a dataset. */
+  private look(manifest: Manifest): Promise<Looked> {
+    const known = this.lookedAt.get(manifest);
+    if (known) return known;
+    const training = splitIndices(manifest, 'train').length;
+    const looked = medianShortSide(manifest).then((side) => ({ training, heldOut: manifest.pictures.length - training, side }));
+    this.lookedAt.set(manifest, looked);
+    looked.catch(() => this.lookedAt.delete(manifest));
+    return looked;
+  }
+}
+
+const FULL = 'The disk will be full before the run ends, by the checkpoints that are kept for good: free some space, or keep fewer.';
+
+/** @param tooShort hours that would do, where the run is too short */
+function notesOn({ disk, views, tooShort: told }: Budget, tooShort: { hours: number } | undefined): Result<'recipes.check'>['notes'] {
+  const few = `${views.toLocaleString('en')} looks at pictures in all are too few to learn anything that lasts: more pictures would help most.`;
+  return [
+    ...(disk.fits ? [] : [{ options: ['keep_every'], message: FULL }]),
+    ...(tooShort && !told ? [{ options: ['epochs'], message: few }] : []),
+  ];
+}
+
+const optionsOf = (recipe: Recipe): OptionValues =>
+  Object.fromEntries(Object.entries(recipe).filter(([name]) => !PLACES.includes(name))) as OptionValues;
+
+function modelOf(values: Result<'recipes.check'>['values']): string | null {
+  const number = (name: string): number => Number(values[name]?.value);
+  const shape = {
+    ...{ embed_dim: number('embed_dim'), depth: number('depth') },
+    ...{ num_heads: number('num_heads'), patch_size: number('patch_size') },
+  };
+  return Object.values(shape).every((value) => Number.isFinite(value)) ? modelTitle(shape) : null;
+}
+
+/** The command splits by a share; where the dataset's split is about the command's own, nothing need be said. */
+function commandHoldOut({ training, heldOut }: Looked): { holdOut?: number } {
+  const share = Number((heldOut / (training + heldOut)).toFixed(2));
+  return Math.abs(share - COMMAND_HOLD_OUT) < 0.015 ? {} : { holdOut: Math.min(0.9, share) };
+}
