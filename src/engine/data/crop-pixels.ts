@@ -162,8 +162,8 @@ function shiftHue([r, g, b]: Colour, factor: number): Colour {
 const REACH = 6;
 
 /**
- * Weights at distances 0 … 6 of Pillow's blur: an extended box filter three times (Gwosdek et al. 2011, "Theoretical foundations
- * of Gaussian convolution by extended box filtering"), as one filter.
+ * Weights at distances 0 … 6 of Pillow's blur: an extended box filter three times (Gwosdek et al. 2011, "Theoretical
+ * foundations of Gaussian convolution by extended box filtering"), as one filter.
  */
 function blurWeights(deviation: number): number[] {
   const variance = (deviation * deviation) / 3;

@@ -1,6 +1,16 @@
 /** What a run will take of memory, time and disk, and its schedules, all before it begins. */
 import type { Gpu } from '../gpu';
-import { flopsPerPicture, Network, networkConfigOf, resolveRecipe, setTo, trainingSchedules, type Recipe, type WayOut } from '../ibot';
+import {
+  AUTO,
+  flopsPerPicture,
+  Network,
+  networkConfigOf,
+  resolveRecipe,
+  setTo,
+  trainingSchedules,
+  type Recipe,
+  type WayOut,
+} from '../ibot';
 import type { Budget, Draft, RecipeProblem, Schedules } from '../protocol';
 import { checkpointBytes } from '../runs';
 import type { DeviceAccess } from './host-context';
@@ -16,6 +26,9 @@ export interface BudgetSituation {
   /** When the queue is through. */
   startsAt: number;
   layouts: RecipeMemory;
+  /** What was set by hand. */
+  given: Readonly<Record<string, unknown>>;
+  signal: AbortSignal | undefined;
 }
 
 export interface Planned {
@@ -27,6 +40,8 @@ export interface Planned {
 /** Of a step's line in metrics.jsonl and its scalars for TensorBoard, on average. */
 const METRICS_BYTES = 1500;
 const POINTS = 128;
+/** The longest that `auto` takes unless it is told otherwise. */
+const RECOMMENDED_HOURS = 10;
 
 const decimal = (bytes: number): string => {
   if (bytes < 1e9) return `${Math.max(1, Math.round(bytes / 1e6)).toLocaleString('en')} MB`;
@@ -34,31 +49,37 @@ const decimal = (bytes: number): string => {
 };
 
 /** @param tooShort hours that would do, where the run is too short to learn anything */
-export function planBudget(
+export async function planBudget(
   recipe: Recipe,
   draft: Draft,
   situation: BudgetSituation,
   tooShort: { hours: number } | undefined,
-): Planned {
+): Promise<Planned> {
   const { gpu, memory, speed, trainingPictures, startsAt, layouts } = situation;
   const stepsPerEpoch = Math.max(1, Math.floor(trainingPictures / recipe.batch_size));
   const plan = trainingSchedules(recipe, stepsPerEpoch);
   const need = layouts.need(gpu, recipe);
   const disk = diskOf(recipe, trainingPictures, stepsPerEpoch, plan.steps, situation.freeDiskBytes);
-  const problems = [...memoryProblems(recipe, situation), ...diskProblems(recipe, trainingPictures, situation.freeDiskBytes)];
+  const problems = [
+    ...(await memoryProblems(recipe, situation)),
+    ...diskProblems(recipe, trainingPictures, situation.freeDiskBytes),
+  ];
   const schedules = schedulesOf(plan);
   if (!need || plan.steps < 1) {
     if (plan.steps < 1) {
-      const message = 'The run is too short for a single step.';
-      problems.push({ options: ['epochs'], message, waysOut: waysOutOf([setTo('epochs', Math.ceil(1000 / stepsPerEpoch) / 1000)]) });
+      const one = setTo('epochs', Math.ceil(1000 / stepsPerEpoch) / 1000);
+      problems.push(problem(['epochs'], 'The run is too short for a single step.', [one]));
     }
     return { budget: null, schedules, problems };
   }
   const views = plan.steps * recipe.batch_size;
   const picturesPerSecond = speed.flopsPerSecond / flopsPerPicture(recipe);
   const seconds = views / picturesPerSecond;
-  // A small set is gone through only so often: then it is not time that is missing.
-  const lacksTime = tooShort && tooShort.hours > (draft.hours ?? seconds / 3600) ? tooShort : undefined;
+  // A small set is gone through only so often, and a given length is kept: then it is not time that is missing.
+  const hours = draft.hours ?? RECOMMENDED_HOURS;
+  const lacksTime = seconds / 3600 > 0.7 * hours && tooShort && tooShort.hours > hours ? tooShort : undefined;
+  // What a preset leaves of the time, it leaves on purpose.
+  const isChosen = draft.preset === AUTO && situation.given.epochs === undefined;
   const budget: Budget = {
     memory: {
       neededBytes: need.bytes,
@@ -80,7 +101,7 @@ export function planBudget(
     speedMeasuredAt: speed.measuredAt,
     startsAt,
     endsAt: startsAt + 1000 * seconds,
-    epochsThatFill: draft.hours === null ? null : epochsThatFill(recipe, (3600 * draft.hours) / seconds),
+    epochsThatFill: draft.hours === null || isChosen ? null : epochsThatFill(recipe, (3600 * draft.hours) / seconds),
     disk,
     parameters: new Network(networkConfigOf(recipe)).student.count,
     tooShort: lacksTime ? { hours: Number(lacksTime.hours.toPrecision(2)), message: tooShortMessage(lacksTime.hours) } : null,
@@ -102,13 +123,13 @@ function epochsThatFill({ epochs }: Recipe, ratio: number): number | null {
   return rounded > 0 && rounded !== epochs ? rounded : null;
 }
 
-function memoryProblems(recipe: Recipe, situation: BudgetSituation): RecipeProblem[] {
-  const { gpu, memory, layouts } = situation;
+async function memoryProblems(recipe: Recipe, situation: BudgetSituation): Promise<RecipeProblem[]> {
+  const { gpu, memory, layouts, signal } = situation;
   const there = memory.forRunsBytes;
   const need = layouts.need(gpu, recipe);
   // Where nobody told how much there is, nothing is refused because of it.
   if (need && (need.bytes <= there || memory.guessed)) return [];
-  const fitted = layouts.fit(gpu, recipe, there);
+  const fitted = await layouts.fit(gpu, recipe, there, signal);
   const what = need
     ? `This run takes ${decimal(need.bytes)} and does not fit into the ${decimal(there)} that training may use`
     : 'This run has tensors that are larger than the device allows';
@@ -173,7 +194,8 @@ function diskProblems(recipe: Recipe, pictures: number, freeBytes: number): Reci
   const most = Math.floor(freeBytes / (1.05 * one));
   const { latest } = checkpointsOf(recipe);
   if (latest <= most) return [];
-  const message = `The disk has ${decimal(freeBytes)} left and the run needs ${decimal(one * latest)} for its checkpoints: free some space.`;
+  const needed = decimal(one * latest);
+  const message = `The disk has ${decimal(freeBytes)} left and the run needs ${needed} for its checkpoints: free some space.`;
   const waysOut = most >= 2 ? [setTo('keep_checkpoints', most - 1)] : [];
   return [problem(['keep_checkpoints'], message, waysOut)];
 }

@@ -1,4 +1,4 @@
-/** From what somebody asks for to the options of a run: where each value comes from, what cannot be, and what is worth knowing. */
+/** From what somebody asks for to the options of a run: where each value comes from, what cannot be, what is worth knowing. */
 import { UserError } from '../errors';
 import {
   AUTO,
@@ -29,7 +29,7 @@ export interface DraftSituation {
   side: number;
   flopsPerSecond: number;
   /** The recipe with its batch in as many parts as fit the device; undefined: even single pictures do not. */
-  fit(recipe: Recipe): Recipe | undefined;
+  fit(recipe: Recipe): Promise<Recipe | undefined>;
 }
 
 export interface PlannedDraft {
@@ -45,7 +45,7 @@ export interface PlannedDraft {
 }
 
 /** @throws UserError for an unknown preset and for a set without training pictures */
-export function planDraft(draft: Draft, situation: DraftSituation): PlannedDraft {
+export async function planDraft(draft: Draft, situation: DraftSituation): Promise<PlannedDraft> {
   if (!presetNames.includes(draft.preset)) {
     throw new UserError(`There is no preset ${draft.preset}: choose one of ${presetNames.join(', ')}.`);
   }
@@ -66,7 +66,8 @@ export function planDraft(draft: Draft, situation: DraftSituation): PlannedDraft
   if (planned.problems.length > 0 || !examined.recipe) return planned;
   const { recipe, change } = fitRecipe(examined.recipe, situation.trainingPictures);
   // As the command line does, a preset that fits itself to the device splits the batch by itself; nobody else's is touched.
-  const parts = draft.preset === AUTO && given.accumulate === undefined ? situation.fit(recipe)?.accumulate : undefined;
+  const isFree = draft.preset === AUTO && given.accumulate === undefined;
+  const parts = isFree ? (await situation.fit(recipe))?.accumulate : undefined;
   const fitted = parts === undefined || parts === recipe.accumulate ? recipe : { ...recipe, accumulate: parts };
   const base: Record<string, unknown> = fitted === recipe ? chosen.options : { ...chosen.options, accumulate: parts };
   return {
@@ -159,7 +160,11 @@ function notesOf(recipe: Recipe, given: Readonly<Record<string, unknown>>, situa
       masks && !recipe.use_masked_im_modeling,
       'Masked patches are not hidden from the student: it guesses patches that it sees.',
     ],
-    [['lambda2'], masks && recipe.lambda2 === 0, 'The loss of masked patches has weight 0, so masking costs time and teaches nothing.'],
+    [
+      ['lambda2'],
+      masks && recipe.lambda2 === 0,
+      'The loss of masked patches has weight 0, so masking costs time and teaches nothing.',
+    ],
     [
       ['pred_start_epoch'],
       masks && recipe.pred_start_epoch >= recipe.epochs,
@@ -173,7 +178,7 @@ function notesOf(recipe: Recipe, given: Readonly<Record<string, unknown>>, situa
     [
       ['koleo_weight', 'accumulate'],
       recipe.koleo_weight > 0 && recipe.accumulate > 1,
-      `KoLeo spreads features apart within each of the ${recipe.accumulate} parts of a batch, so another number of parts gives another result.`,
+      `KoLeo compares within each of the ${recipe.accumulate} parts of a batch, so another number of parts gives another result.`,
     ],
     [
       ['global_crops_size'],

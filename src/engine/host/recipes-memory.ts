@@ -1,4 +1,7 @@
-/** What a recipe takes of the device's memory, by part, before any is taken. One layout takes a tenth of a second, so all are kept. */
+/**
+ * What a recipe takes of the device's memory, by part, before any is taken. One layout takes about a tenth of a second, during
+ * which the engine does nothing else: so all are kept, and others get their turn between two of them.
+ */
 import type { Gpu } from '../gpu';
 import { BindingTooLargeError, type PlanLayout } from '../graph';
 import { Network, networkConfigOf, resolveRecipe, TrainerLayout, trainerOptionsOf, type Recipe } from '../ibot';
@@ -19,6 +22,8 @@ const WEIGHTS = 'Weights, teacher, optimiser';
 
 /** Layouts that are kept per device. */
 const KEPT = 200;
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export class RecipeMemory {
   private readonly known = new WeakMap<Gpu, Map<string, MemoryNeed | undefined>>();
@@ -47,8 +52,9 @@ export class RecipeMemory {
    * The recipe with the smallest `accumulate`, a divisor of the batch and not below the one it has, that fits: what `fitMemory`
    * finds, with few layouts, since memory falls with the part of a batch about in a straight line.
    * @returns undefined when even single pictures do not fit
+   * @throws the signal's reason
    */
-  fit(gpu: Gpu, recipe: Recipe, bytes: number): Recipe | undefined {
+  async fit(gpu: Gpu, recipe: Recipe, bytes: number, signal?: AbortSignal): Promise<Recipe | undefined> {
     if (this.fits(gpu, recipe, bytes)) return recipe;
     const { batch_size: batch } = recipe;
     const parts: number[] = [];
@@ -59,6 +65,8 @@ export class RecipeMemory {
     let guess = this.guess(gpu, recipe, parts, bytes);
     while (high - low > 1) {
       guess = Math.min(high - 1, Math.max(low + 1, guess));
+      await nextTurn();
+      signal?.throwIfAborted();
       if (this.fits(gpu, split(guess), bytes)) high = guess--;
       else low = guess++;
     }
@@ -87,7 +95,8 @@ function measure(gpu: Gpu, recipe: Recipe): MemoryNeed | undefined {
   const weights = Math.min(stateBytes, layout.network.allocations.reduce((sum, { bytes }) => sum + bytes, 0));
   const loss = Math.min(arenaBytes, lossBytesAtPeak(layout.forwardLayout));
   const { batch_size: batch, accumulate } = recipe;
-  const at = accumulate > 1 ? `${(batch / accumulate).toLocaleString('en')} pictures at a time` : `batch of ${batch.toLocaleString('en')}`;
+  const pictures = (batch / accumulate).toLocaleString('en');
+  const at = accumulate > 1 ? `${pictures} pictures at a time` : `batch of ${pictures}`;
   return {
     bytes: arenaBytes + stateBytes,
     parts: [

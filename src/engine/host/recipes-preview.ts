@@ -95,7 +95,8 @@ export async function previewCrops(
     }
   }
   if (found.length === 0) {
-    throw new UserError(`None of these pictures can be read (${reason || 'there are none'}): check that their folder is still there.`);
+    const why = reason || 'there are none';
+    throw new UserError(`None of these pictures can be read (${why}): check that their folder is still there.`);
   }
   const paths = found.map(({ index }) => manifest.pictures[index]!.path);
   const ids = await situation.find(paths);
@@ -103,7 +104,8 @@ export async function previewCrops(
     const picture = ids[i];
     if (picture === null || picture === undefined) return [];
     signal.throwIfAborted();
-    return [{ place, picture, path: paths[i]!, image, crops: cropsOf(recipe, packed, index, draw), patchSize: recipe.patch_size }];
+    const crops = cropsOf(recipe, packed, index, draw);
+    return [{ place, picture, path: paths[i]!, image, crops, patchSize: recipe.patch_size }];
   });
   if (pictures.length === 0) throw new UserError('The pictures have changed since they were listed: look again.');
   return { total: order.length, pictures };

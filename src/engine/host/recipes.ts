@@ -1,6 +1,6 @@
 /** Making a run: the form, what a draft comes to, what will be seen, options as files. */
 import { join } from 'node:path';
-import { medianShortSide, splitIndices, type Manifest } from '../data';
+import { medianShortSide, type Manifest } from '../data';
 import { UserError } from '../errors';
 import type { Gpu } from '../gpu';
 import { modelTitle, resolveRecipe, type Recipe } from '../ibot';
@@ -18,6 +18,8 @@ import { recipeSchema } from './recipes-schema';
 const COMMAND_HOLD_OUT = 0.1;
 /** Asking the system for a card's memory may take a tenth of a second. */
 const MEMORY_AGE = 10_000;
+
+type Check = Result<'recipes.check'>;
 
 interface Looked {
   training: number;
@@ -76,31 +78,33 @@ async function fromRun(context: HostContext, run: string): Promise<Result<'recip
 
 class Planner {
   private readonly layouts = new RecipeMemory();
-  private readonly lookedAt = new WeakMap<Manifest, Promise<Looked>>();
+  /** Median sides by folder and number of pictures: dozens of files are opened for one. */
+  private readonly sides = new Map<string, Promise<number>>();
   private memory: { at: number; value: ReturnType<DeviceAccess['memory']> } | undefined;
 
   constructor(private readonly context: HostContext) {}
 
-  async check(draft: Draft, signal?: AbortSignal): Promise<Result<'recipes.check'>> {
+  async check(draft: Draft, signal?: AbortSignal): Promise<Check> {
     const situation = await this.situation(draft);
     signal?.throwIfAborted();
-    const planned = this.plan(draft, situation);
+    const planned = await this.plan(draft, situation, signal);
     const { recipe, given, values, notes, reasons, tooShort } = planned;
     const { looked, name, manifest, gpu, memory, speed, allowBad } = situation;
     const suggestedName = suggestName(name, recipe, (wanted) => this.context.runs.isTaken(wanted));
     const out = join(this.context.library.runs, suggestedName);
     const taken =
       recipe &&
-      planBudget(
+      (await planBudget(
         recipe,
         draft,
         {
           ...{ gpu, memory, speed, layouts: this.layouts, trainingPictures: looked.training },
           freeDiskBytes: await freeBytes(this.context.library.runs),
+          ...{ given, signal },
           startsAt: Math.max(Date.now(), this.context.runs.endsAt() ?? 0),
         },
         tooShort,
-      );
+      ));
     const problems = [...planned.problems, ...(taken?.problems ?? [])];
     const possible = problems.length === 0 ? recipe : undefined;
     const extra = possible && taken?.budget ? notesOn(taken.budget, tooShort) : [];
@@ -116,7 +120,7 @@ class Planner {
       budget: taken?.budget ?? null,
       schedules: taken?.schedules ?? null,
       command: possible
-        ? trainCommand(draft, given, { pictures: manifest.root, out, ...commandHoldOut(looked), ...(allowBad ? { allowBad } : {}) })
+        ? trainCommand(draft, given, { pictures: manifest.root, out, allowBad, ...commandHoldOut(looked) })
         : null,
       suggestedName,
     };
@@ -137,20 +141,20 @@ class Planner {
   }
 
   private async possible(draft: Draft, situation: Situation): Promise<{ recipe: Recipe }> {
-    const { recipe, problems } = this.plan(draft, situation);
+    const { recipe, problems } = await this.plan(draft, situation);
     if (!recipe) throw new UserError(problems[0]!.message);
     const check = await this.check(draft);
     if (check.problems[0]) throw new UserError(check.problems[0].message);
     return { recipe };
   }
 
-  private plan(draft: Draft, { gpu, looked, memory, speed }: Situation): PlannedDraft {
+  private plan(draft: Draft, { gpu, looked, memory, speed }: Situation, signal?: AbortSignal): Promise<PlannedDraft> {
     return planDraft(draft, {
       trainingPictures: looked.training,
       heldOutPictures: looked.heldOut,
       side: looked.side,
       flopsPerSecond: speed.flopsPerSecond,
-      fit: (recipe) => this.layouts.fit(gpu, recipe, memory.forRunsBytes),
+      fit: (recipe) => this.layouts.fit(gpu, recipe, memory.forRunsBytes, signal),
     });
   }
 
@@ -174,23 +178,28 @@ class Planner {
     return this.memory.value;
   }
 
-  /** Counts, and the size of a sample of the pictures: once for each state of a dataset. */
-  private look(manifest: Manifest): Promise<Looked> {
-    const known = this.lookedAt.get(manifest);
-    if (known) return known;
-    const training = splitIndices(manifest, 'train').length;
-    const looked = medianShortSide(manifest).then((side) => ({ training, heldOut: manifest.pictures.length - training, side }));
-    this.lookedAt.set(manifest, looked);
-    looked.catch(() => this.lookedAt.delete(manifest));
-    return looked;
+  /** Counts, and the size of a sample of the pictures. */
+  private async look(manifest: Manifest): Promise<Looked> {
+    const { root, pictures } = manifest;
+    const training = pictures.reduce((sum, { split }) => sum + (split === 'train' ? 1 : 0), 0);
+    const key = `${pictures.length} ${root}`;
+    let side = this.sides.get(key);
+    if (!side) {
+      side = medianShortSide(manifest);
+      this.sides.set(key, side);
+      side.catch(() => this.sides.delete(key));
+    }
+    return { training, heldOut: pictures.length - training, side: await side };
   }
 }
 
-const FULL = 'The disk will be full before the run ends, by the checkpoints that are kept for good: free some space, or keep fewer.';
+const FULL =
+  'The disk will be full before the run ends, by the checkpoints that are kept for good: free some space, or keep fewer.';
 
 /** @param tooShort hours that would do, where the run is too short */
-function notesOn({ disk, views, tooShort: told }: Budget, tooShort: { hours: number } | undefined): Result<'recipes.check'>['notes'] {
-  const few = `${views.toLocaleString('en')} looks at pictures in all are too few to learn anything that lasts: more pictures would help most.`;
+function notesOn({ disk, views, tooShort: told }: Budget, tooShort: { hours: number } | undefined): Check['notes'] {
+  const looks = `${views.toLocaleString('en')} looks at pictures in all`;
+  const few = `${looks} are too few to learn anything that lasts: set more epochs, or add pictures.`;
   return [
     ...(disk.fits ? [] : [{ options: ['keep_every'], message: FULL }]),
     ...(tooShort && !told ? [{ options: ['epochs'], message: few }] : []),
@@ -200,7 +209,7 @@ function notesOn({ disk, views, tooShort: told }: Budget, tooShort: { hours: num
 const optionsOf = (recipe: Recipe): OptionValues =>
   Object.fromEntries(Object.entries(recipe).filter(([name]) => !PLACES.includes(name))) as OptionValues;
 
-function modelOf(values: Result<'recipes.check'>['values']): string | null {
+function modelOf(values: Check['values']): string | null {
   const number = (name: string): number => Number(values[name]?.value);
   const shape = {
     ...{ embed_dim: number('embed_dim'), depth: number('depth') },

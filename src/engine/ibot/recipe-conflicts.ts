@@ -184,7 +184,7 @@ function ofTraining(recipe: Recipe): RecipeConflict[] {
   if (start + ramp > epochs) {
     const delay = start > 0 ? ` after pred_start_epoch ${start}` : '';
     conflicts.push({
-      options: start > 0 ? ['warmup_teacher_temp_epochs', 'epochs', 'pred_start_epoch'] : ['warmup_teacher_temp_epochs', 'epochs'],
+      options: ['warmup_teacher_temp_epochs', 'epochs', ...(start > 0 ? ['pred_start_epoch'] : [])],
       reason: `warmup_teacher_temp_epochs ${ramp}${delay} is longer than the run of ${epochs} epochs`,
       advice: 'lower it, or train longer',
       waysOut: [

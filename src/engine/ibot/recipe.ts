@@ -6,7 +6,14 @@ import { UserError } from '../errors';
 import { conflictsOf, RecipeError, titleOf, type RecipeConflict } from './recipe-conflicts';
 import { options, recipeOptions, type OptionDescriptor } from './recipe-options';
 
-export { optionGroups, options, originalOptions, type OptionDescriptor, type OptionGroup, type OptionType } from './recipe-options';
+export {
+  optionGroups,
+  options,
+  originalOptions,
+  type OptionDescriptor,
+  type OptionGroup,
+  type OptionType,
+} from './recipe-options';
 
 type ValueOf<Descriptor> = Descriptor extends OptionDescriptor<infer Value> ? Value : never;
 
@@ -108,8 +115,8 @@ export function readOptions(partial: Readonly<Record<string, unknown>>): {
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       const reason = error.message.replace(/\.$/, '');
-      const away = { label: Object.hasOwn(options, called) ? `Back to the default of ${titleOf(called)}` : `Leave out ${called}` };
-      conflicts.push({ options: [called], reason, advice: '', waysOut: [{ ...away, changes: { [called]: null } }] });
+      const label = Object.hasOwn(options, called) ? `Back to the default of ${titleOf(called)}` : `Leave out ${called}`;
+      conflicts.push({ options: [called], reason, advice: '', waysOut: [{ label, changes: { [called]: null } }] });
     }
   }
   return { given, conflicts };

@@ -2,7 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { addRecipeFlags, givenOptions, plainWords } from '../../../src/engine/cli/recipe-flags';
 import { drawCrops, picturePath, splitIndices, type Manifest } from '../../../src/engine/data';
 import type { HostContext } from '../../../src/engine/host/host-context';
 import { recipesArea } from '../../../src/engine/host/recipes';
@@ -154,9 +156,10 @@ describe('a check', () => {
     const whole = memoryOf(gpu, recipe)!;
     for (const share of [1.01, 0.7, 0.4, 0.1]) {
       const bytes = whole.arenaBytes * share + whole.stateBytes;
-      expect(layouts.fit(gpu, recipe, bytes)?.accumulate).toBe(fitMemory(gpu, recipe, bytes).recipe.accumulate);
+      expect((await layouts.fit(gpu, recipe, bytes))?.accumulate).toBe(fitMemory(gpu, recipe, bytes).recipe.accumulate);
     }
-    expect(layouts.fit(gpu, recipe, 1000)).toBeUndefined();
+    expect(await layouts.fit(gpu, recipe, 1000)).toBeUndefined();
+    await expect(layouts.fit(gpu, recipe, 1000, AbortSignal.abort(new Error('over')))).rejects.toThrow('over');
   });
 
   test('auto gives reasons, takes the time there is, and says when it is too short', async () => {
@@ -205,6 +208,18 @@ describe('the command', () => {
     const words = ["it's", 'a b', '$HOME `x` "q" \\', '~/x', '', '--pred_ratio', 'ü—'];
     const printed = execFileSync('sh', ['-c', `printf '%s\\0' ${words.map(quoted).join(' ')}`]).toString();
     expect(printed.split('\0').slice(0, -1)).toEqual(words);
+  });
+
+  test('is understood by the command line as what was asked for', async () => {
+    const { command, recipe } = await ask('recipes.check', draft({ ...tinyOptions, shared_head: true, pred_ratio: [0, 0.3] }));
+    const words = execFileSync('sh', ['-c', `printf '%s\\0' ${command}`]).toString().split('\0').slice(2, -1);
+    const parser = new Command('train').argument('[pictures]').option('--out <run>').option('--preset <name>');
+    addRecipeFlags(parser);
+    parser.parse(plainWords(words), { from: 'user' });
+    const { hold_out, ...understood } = givenOptions(parser.opts());
+    expect(hold_out).toBe(0.21);
+    expect(resolveRecipe(understood)).toEqual(resolveRecipe(recipe!));
+    expect(parser.args).toEqual([manifest.root]);
   });
 
   test('names what was set by hand, and no more', async () => {
