@@ -2,6 +2,9 @@
 import { drawCrops, largestShrink, type CropOptions } from './crops';
 import { decodePicture, readPictureFile } from './decode';
 import { readForEvaluation, readThumbnail, type ReadOptions } from './evaluation-reader';
+import { lookAtPicture, readHeader, type PictureHeader, type PictureLook } from './picture-look';
+import { smallPicture, viewPart, viewPicture, type ViewType } from './picture-view';
+import { readablePart, type ReadablePart } from './readable-part';
 
 /** Pixels of a training picture at most: a crop of a quarter of it still has 256². */
 export const PICTURE_PIXELS = 512 * 512;
@@ -30,7 +33,43 @@ export interface SquareJob {
   readonly pixelCap?: number;
 }
 
-export type DecodeJob = CropJob | SquareJob;
+/** A first look for the index; `thumbnail`: longer side of one to make beside, 0 for none. */
+export interface LookJob {
+  readonly kind: 'look';
+  readonly path: string;
+  readonly thumbnail: number;
+  readonly pixelCap?: number;
+}
+
+/** A file to show, longer side at most `size`. */
+export interface ViewJob {
+  readonly kind: 'view';
+  readonly path: string;
+  readonly size: number;
+  readonly type: ViewType;
+  readonly pixelCap?: number;
+}
+
+/** part-view: what can be read of a broken file, as PNG · part: the same in small, as numbers · header: what it is made of. */
+export interface PathJob {
+  readonly kind: 'part-view' | 'part' | 'header';
+  readonly path: string;
+  readonly pixelCap?: number;
+}
+
+/** The middle as small numbers: [height, width, 3]. */
+export interface SmallJob {
+  readonly kind: 'small';
+  readonly path: string;
+  readonly width: number;
+  readonly height: number;
+  readonly pixelCap?: number;
+}
+
+export type DecodeJob = CropJob | SquareJob | LookJob | ViewJob | PathJob | SmallJob;
+
+/** Longer side of the part of a broken file that is shown in small. */
+const PART_SIDE = 512;
 
 /** Pixels of the device's form: r | g << 8 | b << 16. */
 export interface PackedPicture {
@@ -45,6 +84,12 @@ export interface DecodeResults {
   readonly crops: PackedPicture;
   readonly evaluation: Uint8Array<ArrayBuffer>;
   readonly thumbnail: Uint8Array<ArrayBuffer>;
+  readonly look: PictureLook;
+  readonly view: Uint8Array<ArrayBuffer>;
+  readonly 'part-view': Uint8Array<ArrayBuffer>;
+  readonly part: ReadablePart;
+  readonly header: PictureHeader;
+  readonly small: Uint8Array<ArrayBuffer>;
 }
 export type DecodeResult = DecodeResults[keyof DecodeResults];
 
@@ -61,6 +106,18 @@ export async function runDecodeJob(job: DecodeJob, isAlone: boolean): Promise<De
       return new Uint8Array(await readThumbnail(job.path, job.size, limit));
     case 'crops':
       return decodeForCrops(job, limit);
+    case 'look':
+      return lookAtPicture(job.path, job.thumbnail, limit);
+    case 'view':
+      return viewPicture(job.path, job.size, job.type, limit);
+    case 'part-view':
+      return viewPart(job.path);
+    case 'part':
+      return readablePart(await readPictureFile(job.path), PART_SIDE);
+    case 'header':
+      return readHeader(job.path);
+    case 'small':
+      return smallPicture(job.path, job.width, job.height, limit);
   }
 }
 
@@ -81,7 +138,10 @@ async function decodeForCrops(job: CropJob, limit: ReadOptions): Promise<PackedP
   return { width, height, fullWidth, fullHeight, words };
 }
 
-/** The buffer to hand over instead of copying it. */
-export function bufferOf(result: DecodeResult): ArrayBuffer {
-  return result instanceof Uint8Array ? result.buffer : result.words.buffer;
+/** The buffers to hand over instead of copying them. */
+export function buffersOf(result: DecodeResult): ArrayBuffer[] {
+  if (result instanceof Uint8Array) return [result.buffer];
+  if ('words' in result) return [result.words.buffer];
+  if ('rgba' in result) return [result.rgba.buffer];
+  return 'thumbnail' in result && result.thumbnail ? [result.thumbnail.buffer] : [];
 }

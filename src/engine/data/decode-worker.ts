@@ -1,7 +1,7 @@
 /** Entry of a decoding thread: takes jobs one at a time, answers each with a result or a reason. */
 import { parentPort } from 'node:worker_threads';
 import { LargePicture } from './decode';
-import { bufferOf, runDecodeJob, type DecodeJob, type DecodeResult } from './decode-job';
+import { buffersOf, runDecodeJob, type DecodeJob, type DecodeResult } from './decode-job';
 import { PictureError } from './problems';
 
 export interface WorkerRequest {
@@ -27,7 +27,7 @@ const reply = (message: WorkerReply, transfer: ArrayBuffer[] = []): void => port
 
 port.on('message', ({ id, job, isAlone }: WorkerRequest) => {
   runDecodeJob(job, isAlone).then(
-    (result) => reply({ kind: 'done', id, result }, [bufferOf(result)]),
+    (result) => reply({ kind: 'done', id, result }, buffersOf(result)),
     (error: unknown) => {
       if (error instanceof LargePicture) reply({ kind: 'large', id });
       else if (error instanceof PictureError) reply({ kind: 'failed', id, reason: error.reason });

@@ -33,14 +33,22 @@ interface Folder {
   readonly path: string;
 }
 
+export interface ScanOptions {
+  /** Links out of the folder are problems: for sets whose files are shown to others. */
+  readonly stayInside?: boolean;
+  readonly signal?: AbortSignal;
+  /** Called for each folder, with the pictures found so far. */
+  readonly onProgress?: (found: number) => void;
+}
+
 /**
  * All pictures under `folder`, following links. A folder is entered once, however many links lead to it, and under
  * its own name where it has one inside `folder`; a link that leads back up is not followed.
- * @throws UserError when the folder cannot be read or holds no picture.
+ * @throws UserError when the folder cannot be read or holds no picture; the signal's reason.
  */
-export async function scanFolder(folder: string): Promise<Scan> {
+export async function scanFolder(folder: string, options: ScanOptions = {}): Promise<Scan> {
   const root = await openRoot(folder);
-  const walk = new Walk(root);
+  const walk = new Walk(root, options);
   await walk.run();
   const byPath = (a: { path: string }, b: { path: string }): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
   walk.problems.sort(byPath);
@@ -51,6 +59,13 @@ export async function scanFolder(folder: string): Promise<Scan> {
   }
   return { root, pictures: walk.pictures.sort(byPath), problems: walk.problems };
 }
+
+/** The reason of a link that is not followed with `stayInside`. */
+export const LEADS_OUT = 'a link that leads out of the folder';
+
+/** Whether a path is the folder or lies below it; both real paths. */
+export const isInside = (root: string, path: string): boolean =>
+  path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
 
 async function openRoot(folder: string): Promise<string> {
   try {
@@ -70,7 +85,10 @@ class Walk {
   private readonly linked: Folder[] = [];
   private readonly rootBytes: Buffer;
 
-  constructor(private readonly root: string) {
+  constructor(
+    private readonly root: string,
+    private readonly options: ScanOptions,
+  ) {
     this.rootBytes = Buffer.from(root.endsWith(sep) ? root : root + sep);
   }
 
@@ -93,9 +111,15 @@ class Walk {
     return `${this.root}${sep}`.startsWith(target.endsWith(sep) ? target : target + sep);
   }
 
+  private async isInside(link: Folder): Promise<boolean> {
+    return isInside(this.root, await realpath(this.absolute(link)));
+  }
+
   private async enter(start: Folder): Promise<void> {
     const waiting = [start];
     for (let folder = waiting.pop(); folder; folder = waiting.pop()) {
+      this.options.signal?.throwIfAborted();
+      this.options.onProgress?.(this.pictures.length);
       try {
         const { dev, ino } = await stat(this.absolute(folder), { bigint: true });
         const key = `${dev}:${ino}`;
@@ -132,6 +156,10 @@ class Walk {
   private async readLink(link: Folder, name: string): Promise<void> {
     try {
       const target = await stat(this.absolute(link));
+      if (this.options.stayInside && !(await this.isInside(link))) {
+        if (target.isDirectory() || isPictureName(name)) this.problems.push({ path: link.path, reason: LEADS_OUT });
+        return;
+      }
       if (target.isDirectory()) this.linked.push(link);
       else if (target.isFile() && isPictureName(name)) await this.addPicture(link);
     } catch (error) {

@@ -31,22 +31,34 @@ interface Row {
   readonly path: string;
   readonly label: string;
   readonly split: Split | undefined;
+  /** Of the other columns, in their order. */
+  readonly others: readonly string[];
+}
+
+export interface CsvLabels {
+  /** One per path, in their order. */
+  readonly labels: PictureLabel[];
+  /** Rows that name no picture. */
+  readonly problems: Problem[];
+  /** Columns besides path, label and split; each with one text per path, '' for none. */
+  readonly attributes: { readonly name: string; readonly values: string[] }[];
+  /** Whether a row names the picture, per path. */
+  readonly named: boolean[];
 }
 
 /**
  * Labels from a CSV file with the columns `path,label[,split]`, in UTF-8, with or without that heading (then in that
  * order), separated by commas, or by semicolons or tabs where the heading is. Paths are relative to the pictures'
  * root or to the CSV file's folder. Pictures that it does not name have no label. Rows that name no picture are
- * listed as problems.
- * @returns one label per path of `paths`, in their order.
+ * listed as problems. Other columns, where there is a heading, become attributes.
  * @throws UserError naming the line, when the file cannot be understood, or when no row names a picture.
  */
 export async function csvLabels(
   file: string,
   root: string,
   paths: readonly string[],
-): Promise<{ labels: PictureLabel[]; problems: Problem[] }> {
-  const rows = readRows(file, await readText(file));
+): Promise<CsvLabels> {
+  const { rows, others } = readRows(file, await readText(file));
   const index = new Map(paths.map((path, i) => [path, i]));
   const found = new Map<number, Row>();
   const problems: Problem[] = [];
@@ -74,7 +86,11 @@ export async function csvLabels(
     if (!row) return { label: null };
     return row.split ? { label: row.label || null, split: row.split } : { label: row.label || null };
   });
-  return { labels, problems };
+  const attributes = others.map((name, column) => ({
+    name,
+    values: paths.map((_, i) => found.get(i)?.others[column]?.trim() ?? ''),
+  }));
+  return { labels, problems, attributes, named: paths.map((_, i) => found.has(i)) };
 }
 
 async function readText(file: string): Promise<string> {
@@ -108,7 +124,7 @@ interface CsvRecord {
   readonly info: { readonly lines: number };
 }
 
-function readRows(file: string, text: string): Row[] {
+function readRows(file: string, text: string): { rows: Row[]; others: string[] } {
   const separator = /^"?path"?([;\t])/i.exec(text)?.[1] ?? ',';
   let records: CsvRecord[];
   try {
@@ -126,7 +142,9 @@ function readRows(file: string, text: string): Row[] {
   const named = heading?.includes('path') && heading.includes('label');
   const column = (name: string, place: number): number => (named ? heading!.indexOf(name) : place);
   const [path, label, split] = [column('path', 0), column('label', 1), column('split', 2)];
-  return records.slice(named ? 1 : 0).map(({ record, info }): Row => {
+  const heads = named ? records[0]!.record.map((name) => name.trim()) : [];
+  const extra = [...heads.keys()].filter((place) => ![path, label, split].includes(place) && heads[place] !== '');
+  const rows = records.slice(named ? 1 : 0).map(({ record, info }): Row => {
     const line = info.lines;
     if (record.length <= Math.max(path, label) || (!named && record.length > 3)) {
       throw new UserError(`${file}, line ${line}: expected path,label or path,label,split, found ${record.length} value(s).`);
@@ -137,8 +155,10 @@ function readRows(file: string, text: string): Row[] {
       throw new UserError(`${file}, line ${line}: the split is ${JSON.stringify(side)}; ${advice}.`);
     }
     if (record[path] === '') throw new UserError(`${file}, line ${line}: the path is empty.`);
-    return { line, path: record[path]!, label: record[label]!.trim(), split: SPLITS.get(side) };
+    const others = extra.map((place) => record[place] ?? '');
+    return { line, path: record[path]!, label: record[label]!.trim(), split: SPLITS.get(side), others };
   });
+  return { rows, others: extra.map((place) => heads[place]!) };
 }
 
 function findPicture(path: string, root: string, csvFolder: string, index: ReadonlyMap<string, number>): number | undefined {
