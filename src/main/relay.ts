@@ -40,8 +40,10 @@ export class Relay {
   ) {
     ipcMain.on('ibot-connect', (event) => {
       const window = BrowserWindow.fromWebContents(event.sender);
-      const url = event.senderFrame?.url.split('#')[0];
-      if (window && url === appUrl && event.senderFrame === event.sender.mainFrame) this.#connect(window);
+      const frame = event.senderFrame;
+      if (window && frame?.parent === null && frame.url.split('#')[0] === appUrl) this.#connect(window);
+      // A page may ask before its address is known here; it asks again.
+      else supervisor.log.write('window', `no port for ${frame?.url || 'a page without an address'}`);
     });
     supervisor.onMessage((client, message) => this.#fromEngine(client, message));
     supervisor.onReady(() => {

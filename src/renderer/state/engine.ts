@@ -126,6 +126,9 @@ class Engine {
 
   #opened(transport: Transport): void {
     this.#transport = transport;
+    // What went over another connection before was not answered there, and never will be.
+    this.#ready = false;
+    for (const call of this.#calls.values()) call.sent = false;
     for (const subscription of this.#subscriptions.values()) {
       if (isDesktopName(subscription.topic)) this.#sendSubscription(subscription, 'subscribe');
     }

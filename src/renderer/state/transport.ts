@@ -21,15 +21,20 @@ export function connect(handlers: TransportHandlers): void {
   else void connectSocket(handlers);
 }
 
-/** The preload script hands over a port when it is asked. */
+const askAgainMs = 500;
+
+/** The preload script hands over a port when it is asked; it is asked again until it does. */
 function connectPort(handlers: TransportHandlers): void {
+  const ask = () => window.postMessage('ibot-connect', location.origin);
+  const timer = setInterval(ask, askAgainMs);
   window.addEventListener('message', ({ source, data, ports }) => {
     const port = ports[0];
     if (source !== window || data !== 'ibot-port' || !port) return;
+    clearInterval(timer);
     port.onmessage = (event) => handlers.message(event.data);
     handlers.open({ send: (message) => port.postMessage(message) });
   });
-  window.postMessage('ibot-connect', location.origin);
+  ask();
 }
 
 const firstWaitMs = 250;

@@ -3,7 +3,7 @@
  * display where there is none. Screenshots are kept in out/screens/.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { _electron, type ElectronApplication, type Page } from 'playwright-core';
 import { electronCommand } from '../../../scripts/electron.mjs';
@@ -53,7 +53,8 @@ export function endDisplay(): void {
 
 async function startDisplay(): Promise<void> {
   await needVirtualDisplay();
-  const child = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '2560x1600x24', '-nolisten', 'tcp'], {
+  // Without -noreset the display begins anew when its last client leaves, and takes along who comes at that moment.
+  const child = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '2560x1600x24', '-nolisten', 'tcp', '-noreset'], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   });
   display = child;
@@ -69,6 +70,7 @@ async function startDisplay(): Promise<void> {
 export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> {
   const library = options.from?.library ?? join(temporaryFolder(), 'library');
   const userData = options.from?.userData ?? join(temporaryFolder(), 'profile');
+  if (options.theme || !options.from) setTheme(userData, options.theme ?? 'dark');
   const command = await electronCommand();
   const app = await _electron.launch({
     executablePath: command.executable,
@@ -91,11 +93,8 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
   });
   page.on('pageerror', (error) => problems.push(error.stack ?? error.message));
   await app.evaluate(
-    ({ BrowserWindow, nativeTheme }, { width, height, theme }) => {
-      nativeTheme.themeSource = theme;
-      BrowserWindow.getAllWindows()[0]!.setContentSize(width, height);
-    },
-    { width: options.width ?? 1440, height: options.height ?? 900, theme: options.theme ?? 'dark' },
+    ({ BrowserWindow }, { width, height }) => BrowserWindow.getAllWindows()[0]!.setContentSize(width, height),
+    { width: options.width ?? 1440, height: options.height ?? 900 },
   );
   await page.waitForSelector('.statusbar').catch((error: Error) => {
     throw new Error(`The window stayed empty. Its console: ${problems.join('\n') || 'nothing'}`, { cause: error });
@@ -115,6 +114,12 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
       await app.close().catch(() => {});
     },
   };
+}
+
+/** As if it had been chosen before. */
+function setTheme(userData: string, theme: 'dark' | 'light'): void {
+  mkdirSync(userData, { recursive: true });
+  writeFileSync(join(userData, 'settings.json'), JSON.stringify({ settings: { theme } }));
 }
 
 /** The engine is the child of main that runs its host (by Linux's own table of processes). */
