@@ -37,13 +37,21 @@ export class HostDevice implements DeviceAccess {
   private speeds: z.infer<typeof speedSchema> = {};
   private measuring: Promise<Speed> | undefined;
   private closed = false;
+  private readonly listeners = new Set<() => void>();
 
   constructor(
     private readonly cacheFolder: string,
     private readonly settings: { readonly current: Settings },
     private readonly warnings: Warnings,
-    private readonly changed: () => void,
   ) {}
+
+  onChange(listener: () => void): void {
+    this.listeners.add(listener);
+  }
+
+  private changed(): void {
+    for (const listener of this.listeners) listener();
+  }
 
   async open(): Promise<Gpu> {
     return (await this.opened()).gpu;

@@ -2,30 +2,36 @@
  * The engine as the desktop's main process starts it: a child with a channel over which it serves the contract to several windows.
  * It exits when the channel closes, so no engine outlives its program, whatever happened to that.
  */
-import { methods, parseMessage, ProtocolError, type EngineMessage } from '../protocol';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { UserError } from '../errors';
+import { defaultCacheFolder } from '../gpu/driver-files';
+import { Host, type HostPort } from '../host';
 import { toEngineSchema, type FromEngine } from '../protocol/supervision';
 
-/** One window's connection, as a host serves it. */
-interface Port {
-  send(message: EngineMessage): void;
-  onMessage(handler: (message: unknown) => void): void;
-  onClose(handler: () => void): void;
-}
-
+/** One window's connection. */
 interface Client {
   receive(message: unknown): void;
   close(): void;
 }
 
+/** Saving may take so long once nobody is there any more, in milliseconds. */
+const MOST_SAVING_MS = 60_000;
+
 const clients = new Map<number, Client>();
+let host: Host | undefined;
+let ending = false;
 
 if (!process.send) {
   process.stderr.write('The engine is started by the program: npm start.\n');
   process.exit(64);
 }
-process.on('disconnect', () => process.exit(0));
+process.on('disconnect', () => void end());
+process.on('SIGTERM', () => void end());
 // Ctrl-C at a terminal reaches the whole group; the program decides what it means.
 process.on('SIGINT', () => {});
+// A defect in one place must not end a run in another; what it broke has its own answer.
+process.on('unhandledRejection', log);
 process.on('message', (raw) => {
   const parsed = toEngineSchema.safeParse(raw);
   if (!parsed.success) return;
@@ -38,7 +44,24 @@ process.on('message', (raw) => {
     clients.delete(message.client);
   }
 });
-say({ kind: 'ready' });
+await begin();
+
+async function begin(): Promise<void> {
+  const { values } = parseArgs({ options: { library: { type: 'string' } }, strict: false });
+  try {
+    if (typeof values.library !== 'string') throw new UserError('Which library? It is given with --library.');
+    host = await Host.open({
+      library: values.library,
+      kernelCache: join(defaultCacheFolder(), 'kernels'),
+      log,
+      exit: () => process.exit(0),
+    });
+    say({ kind: 'ready' });
+  } catch (error) {
+    log(error instanceof UserError ? error.message : error);
+    process.exit(1);
+  }
+}
 
 function open(client: number): void {
   clients.get(client)?.close();
@@ -48,11 +71,21 @@ function open(client: number): void {
     receive: (message) => handlers.forEach((handler) => handler(message)),
     close: () => closed.forEach((handler) => handler()),
   });
-  serve({
+  const port: HostPort = {
     send: (message) => say({ kind: 'message', client, message }),
     onMessage: (handler) => handlers.add(handler),
     onClose: (handler) => closed.add(handler),
-  });
+  };
+  host?.serve(port);
+}
+
+/** The program is gone: what is going is saved, and goes on with the next engine. */
+async function end(): Promise<void> {
+  if (ending) return;
+  ending = true;
+  setTimeout(() => process.exit(1), MOST_SAVING_MS).unref();
+  await host?.close('leave').catch(log);
+  process.exit(0);
 }
 
 function say(message: FromEngine): void {
@@ -60,20 +93,6 @@ function say(message: FromEngine): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }
 
-/** Answers that a method is not served; the host takes this place. */
-function serve(port: Port): void {
-  port.onMessage((raw) => {
-    try {
-      const message = parseMessage(raw, 'client');
-      if (message.kind !== 'call') return;
-      const known = Object.hasOwn(methods, message.method);
-      const error = known
-        ? { message: `${message.method} is not served yet.`, code: 'unexpected' as const }
-        : { message: `There is no method ${message.method}.`, code: 'unknown-method' as const };
-      port.send({ kind: 'error', id: message.id, error });
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      if (error.id !== undefined) port.send({ kind: 'error', id: error.id, error: error.toErrorValue() });
-    }
-  });
+function log(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
 }

@@ -5,6 +5,8 @@ import { notFound } from './host-error';
 
 /** How long a task that ended well stays in the list, in milliseconds. */
 const STAYS = 10_000;
+/** Why tasks are broken off when the engine ends: those that can go on do so when it starts again. */
+export const ENGINE_CLOSES = 'the engine ends';
 
 interface Entry {
   task: Task;
@@ -64,7 +66,7 @@ export class TaskList implements Tasks {
 
   /** Ends all and waits for them. */
   async close(): Promise<void> {
-    for (const { controller } of this.entries.values()) controller.abort();
+    for (const { controller } of this.entries.values()) controller.abort(ENGINE_CLOSES);
     await Promise.all(this.working);
     for (const timer of this.timers) clearTimeout(timer);
   }

@@ -13,3 +13,5 @@ export { holderOf, holderSchema, isAlive, ownHolder, type Holder } from './lock'
 export { checkpointBytes } from './checkpoint';
 export { fitRecipe } from './fit-recipe';
 export { HealthMonitor, NonFiniteError } from './health';
+export { LineFollower, type LineReader } from './line-follower';
+export { MetricsColumns, STEP_COLUMNS, type StepColumn } from './metrics-columns';

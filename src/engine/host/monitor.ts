@@ -1,0 +1,162 @@
+/** The area of watching runs: progress, curves, pictures through time, the log. */
+import { join } from 'node:path';
+import type { Result, TopicName } from '../protocol';
+import { panelSteps, readPanel, readPanelHead, readPictures, type PanelPictures } from '../runs';
+import type { Area } from './host-context';
+import { HostError } from './host-error';
+import { bucketSteps, epochColumns } from './metric-buckets';
+import type { RunEntry } from './run-entry';
+import { frameOf, progressOf } from './run-progress';
+import { RunWatcher, waitedShare } from './run-watcher';
+import type { HostServices } from './services';
+
+const LOOK_MS = 250;
+/** Runs whose metrics are kept in memory beside those that are looked at. */
+const MOST_KEPT = 4;
+const WAITED_SECONDS = 600;
+const TOPICS = ['run.progress', 'run.steps', 'run.epochs', 'run.panel', 'run.log'] as const satisfies readonly TopicName[];
+
+export function monitorArea(services: HostServices): Area {
+  const { context, desk, hub, report } = services;
+  const { registry } = desk;
+  /** By folder; the one that was asked for last is last. */
+  const watchers = new Map<string, Promise<RunWatcher>>();
+
+  const watcherOf = (entry: RunEntry): Promise<RunWatcher> => {
+    const known = watchers.get(entry.folder);
+    watchers.delete(entry.folder);
+    const watcher = known ?? RunWatcher.open(entry);
+    watchers.set(entry.folder, watcher);
+    watcher.catch(() => watchers.delete(entry.folder));
+    return watcher;
+  };
+  const watcherOfRun = (run: string): Promise<RunWatcher> => watcherOf(registry.get(run));
+  /** With what is on the disk by now. */
+  const upToDate = async (run: string): Promise<RunWatcher> => {
+    const watcher = await watcherOfRun(run);
+    await Promise.all([watcher.columns.catchUp(), watcher.log.catchUp()]);
+    return watcher;
+  };
+  const heard = (): Set<string> => new Set(TOPICS.flatMap((topic) => hub.keysHeard(topic)));
+
+  const progress = async (run: string): Promise<Result<'monitor.progress'>> => {
+    const entry = registry.get(run);
+    const { columns } = await watcherOf(entry);
+    return progressOf(desk, entry, waitedShare(columns, WAITED_SECONDS));
+  };
+
+  const toldProgress = new Map<string, string>();
+  const lookAt = async (run: string): Promise<void> => {
+    const entry = registry.find(run);
+    if (!entry) return;
+    const watcher = await watcherOf(entry);
+    const { steps, epochs, log, panel } = await watcher.look();
+    if (steps) hub.emit('run.steps', run, steps);
+    if (epochs) hub.emit('run.epochs', run, epochs);
+    if (log) hub.emit('run.log', run, log);
+    if (panel) hub.emit('run.panel', run, panel);
+    if (!hub.isHeard('run.progress', run)) return;
+    const value = await progress(run);
+    const { endsAt: _changing, ...rest } = value;
+    const text = JSON.stringify(rest);
+    if (toldProgress.get(run) !== text) hub.emit('run.progress', run, value);
+    toldProgress.set(run, text);
+  };
+  let looking = false;
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    void lookAtAll().finally(() => (looking = false));
+  }, LOOK_MS);
+  const lookAtAll = async (): Promise<void> => {
+    const runs = heard();
+    for (const run of runs) await lookAt(run).catch(report);
+    for (const run of toldProgress.keys()) if (!runs.has(run)) toldProgress.delete(run);
+    const inUse = new Set([...runs].map((run) => registry.find(run)?.folder));
+    const spare = [...watchers.keys()].filter((folder) => !inUse.has(folder));
+    for (const folder of spare.slice(0, Math.max(0, spare.length - MOST_KEPT))) watchers.delete(folder);
+  };
+
+  const panels = async (run: string): Promise<Result<'monitor.panels'>> => {
+    const entry = registry.get(run);
+    const folder = join(entry.folder, 'panels');
+    const [pictures, steps] = await Promise.all([readPictures(folder), panelSteps(folder)]);
+    const heads = await Promise.all(steps.map((step) => readPanelHead(folder, step)));
+    const dataset = desk.datasetOf(entry)?.id;
+    const paths = pictures?.paths ?? [];
+    const ids = dataset === undefined ? [] : await context.datasets.find(dataset, paths).catch(() => []);
+    return {
+      pictures: paths.map((path, i) => {
+        const id = ids[i];
+        const picture = dataset !== undefined && id != null ? { dataset, picture: id } : null;
+        return { path, picture, image: imageOf(pictures!, i) };
+      }),
+      panels: heads.filter((head) => head !== undefined),
+    };
+  };
+
+  const panelOf = async (run: string, step: number): Promise<Result<'monitor.panel'>> => {
+    const folder = join(registry.get(run).folder, 'panels');
+    const [panel, pictures] = await Promise.all([readPanel(folder, step), readPictures(folder)]);
+    if (!panel || !pictures) throw new HostError('not-found', `There are no pictures of step ${step.toLocaleString('en')}.`);
+    const side = pictures.size / pictures.patchSize;
+    const { epoch, at, attention, colours } = panel;
+    return {
+      step,
+      epoch,
+      at,
+      pictures: attention.map((values, i) => ({
+        attention: { rows: side, columns: side, values },
+        colours: { width: side, height: side, rgba: colours[i]! },
+      })),
+    };
+  };
+
+  const strip = async (run: string, place: number, steps: readonly number[]): Promise<Result<'monitor.strip'>> => {
+    const folder = join(registry.get(run).folder, 'panels');
+    const pictures = await readPictures(folder);
+    const frames: Result<'monitor.strip'>['frames'] = [];
+    if (!pictures) return { frames };
+    const side = pictures.size / pictures.patchSize;
+    for (const step of steps) {
+      const panel = await readPanel(folder, step);
+      const rgba = panel?.colours[place];
+      if (panel && rgba) frames.push({ step, epoch: panel.epoch, at: panel.at, colours: { width: side, height: side, rgba } });
+    }
+    return { frames };
+  };
+
+  const stepsPerEpoch = (run: string): number => registry.get(run).record!.sizes.stepsPerEpoch;
+
+  return {
+    handlers: {
+      'monitor.progress': ({ run }) => progress(run),
+      'monitor.frame': ({ run, points }) => frameOf(registry.get(run), points),
+      'monitor.steps': async ({ run, ...wanted }) => bucketSteps((await upToDate(run)).columns, stepsPerEpoch(run), wanted),
+      'monitor.epochs': async ({ run }) => epochColumns((await upToDate(run)).columns.epochs, stepsPerEpoch(run)),
+      'monitor.panels': ({ run }) => panels(run),
+      'monitor.panel': ({ run, step }) => panelOf(run, step),
+      'monitor.strip': ({ run, place, steps }) => strip(run, place, steps),
+      'monitor.log': async ({ run, from, count }) => {
+        const { lines } = (await upToDate(run)).log;
+        return { total: lines.length, lines: lines.slice(from, from + count) };
+      },
+    },
+    topics: {
+      'run.progress': (run) => progress(run!),
+      'run.steps': async (run) => (await watcherOfRun(run!)).noSteps,
+      'run.epochs': async (run) => (await watcherOfRun(run!)).noEpochs,
+      'run.panel': async (run) => (await watcherOfRun(run!)).lastPanel(),
+      'run.log': async (run) => ({ total: (await watcherOfRun(run!)).log.lines.length, lines: [] }),
+    },
+    close: () => clearInterval(timer),
+  };
+}
+
+/** Pixels with an alpha of 255. */
+function imageOf({ size, rgb }: PanelPictures, place: number): { width: number; height: number; rgba: Uint8Array } {
+  const from = rgb[place]!;
+  const rgba = new Uint8Array(size * size * 4).fill(255);
+  for (let i = 0, at = 0; i < from.length; i += 3, at += 4) rgba.set(from.subarray(i, i + 3), at);
+  return { width: size, height: size, rgba };
+}

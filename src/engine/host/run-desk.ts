@@ -1,0 +1,286 @@
+/** The runs of the library at work: the list, the queue, and the one that is going in this process. */
+import { UserError } from '../errors';
+import { GpuLostError } from '../gpu';
+import { modelTitle } from '../ibot';
+import { JobQueue, type LibraryFolders, type Orphan, type StoredJob } from '../jobs';
+import type { EngineStatus, Queue, RunSummary } from '../protocol';
+import { LOOKING_SHARE, resumeTraining, RunEndedError, type RunControl, type RunEvent } from '../runs';
+import { VERSION } from '../version';
+import type { HostDevice } from './device-access';
+import type { HostContext, RunsAtWork } from './host-context';
+import { LiveRun } from './live-run';
+import type { RunEntry } from './run-entry';
+import { RunRegistry } from './run-registry';
+import { summaryOf } from './run-summary';
+import { failureOf, warningOf, watchData, watchDisk } from './run-warnings';
+import type { SettingsStore } from './settings';
+import type { TopicHub } from './topic-hub';
+import type { WarningList } from './warning-list';
+
+export interface RunDeskParts {
+  library: LibraryFolders;
+  settings: SettingsStore;
+  warnings: WarningList;
+  device: HostDevice;
+  hub: TopicHub;
+  report: (error: unknown) => void;
+  options: { decodeThreads?: number; workerEntry?: URL; kernelCache?: string; lookEvery?: number };
+}
+
+/** Milliseconds between looks at the folders, while somebody looks at the list and while nobody does. */
+const LOOK_MS = 1000;
+const IDLE_LOOK_MS = 5000;
+const WATCH_MS = 10_000;
+const MOST_LOSSES = 3;
+
+export class RunDesk implements RunsAtWork {
+  readonly registry: RunRegistry;
+  readonly queue: JobQueue;
+  live: LiveRun | undefined;
+  /** Found when the engine began. */
+  orphans: (Orphan & { lastStep: number })[] = [];
+  private context: HostContext | undefined;
+  private readonly listeners = new Set<(run: string, event: RunEvent) => void>();
+  private readonly timers: NodeJS.Timeout[] = [];
+  private lookedAt = 0;
+  private losses = { run: '', step: -1, count: 0 };
+  private ending = false;
+  private readonly told = new Map<string, string>();
+
+  constructor(private readonly parts: RunDeskParts) {
+    const { library, report, settings, options } = parts;
+    this.registry = new RunRegistry(library);
+    this.queue = new JobQueue({
+      library,
+      carryOut: (job, control) => this.carryOut(job, control),
+      savedStep: async ({ run }) => (await this.registry.refreshOne(run)).record?.step ?? 0,
+      changed: () => this.queueChanged(),
+      defect: report,
+      share: () => (settings.current.whileLooking === 'pause' ? 1 : LOOKING_SHARE),
+      ...(options.lookEvery === undefined ? {} : { lookEvery: options.lookEvery }),
+    });
+  }
+
+  async open(context: HostContext): Promise<void> {
+    this.context = context;
+    await this.registry.open();
+    const orphans = await this.queue.open();
+    this.orphans = orphans.map((orphan) => ({ ...orphan, lastStep: this.registry.find(orphan.job.run)?.step?.step ?? 0 }));
+    for (const { job, givenUp } of this.orphans) if (givenUp) this.tellGivenUp(job);
+  }
+
+  /** Begins with the queue, and to watch. */
+  start(): void {
+    this.queue.start();
+    this.timers.push(
+      setInterval(() => void this.look().catch(this.parts.report), this.parts.options.lookEvery ?? LOOK_MS),
+      setInterval(() => void this.watch().catch(this.parts.report), WATCH_MS),
+    );
+  }
+
+  /** What the run that is going tells, and other runs of this process. */
+  onEvent(listener: (run: string, event: RunEvent) => void): void {
+    this.listeners.add(listener);
+  }
+
+  get running(): { run: string; dataset: string | null } | undefined {
+    return this.live && { run: this.live.run, dataset: this.live.dataset };
+  }
+
+  get status(): EngineStatus {
+    const { device } = this.parts;
+    const busy = this.live !== undefined && !(this.queue.going?.control.isPaused ?? false);
+    if (this.ending) return { state: 'stopping', message: 'The engine saves and ends.', busy };
+    if (device.current) return { state: 'ready', message: null, busy };
+    if (device.lost) return { state: 'device-lost', message: 'The graphics device stopped answering and is being opened anew.', busy };
+    if (device.problem !== undefined) return { state: 'no-device', message: device.problem, busy };
+    return { state: 'starting', message: 'The graphics device is being opened.', busy };
+  }
+
+  tellStatus(): void {
+    this.parts.hub.emit('engine.status', undefined, this.status);
+  }
+
+  endsAt(): number | null {
+    return this.queueValue().endsAt;
+  }
+
+  usesDataset(dataset: string): boolean {
+    if (this.live?.dataset === dataset) return true;
+    return this.queue.present.jobs.some(({ folder }) => this.registry.byFolder(folder)?.notes.dataset === dataset);
+  }
+
+  folderOf(run: string): string {
+    return this.registry.get(run).folder;
+  }
+
+  isTaken(name: string): boolean {
+    return this.registry.has(name);
+  }
+
+  summary(entry: RunEntry): RunSummary {
+    const job = this.queue.present.jobs.find(({ folder }) => folder === entry.folder);
+    const isOurs = this.live?.folder === entry.folder;
+    const isPaused = isOurs && (this.queue.going?.control.isPaused ?? false);
+    return summaryOf(entry, { job, isOurs, isPaused, dataset: this.datasetOf(entry) });
+  }
+
+  /** Of the datasets that are there: the one it was made from, else the one that reads its folder. */
+  datasetOf(entry: RunEntry): { id: string; name: string } | undefined {
+    const { datasets } = this.context!;
+    for (const id of [entry.notes.dataset, datasets.byFolder(entry.record?.data.root ?? '')]) {
+      const name = id == null ? undefined : datasets.nameOf(id);
+      if (id != null && name !== undefined) return { id, name };
+    }
+    return undefined;
+  }
+
+  queueValue(): Queue {
+    const { jobs, held } = this.queue.present;
+    let at: number | null = Date.now();
+    const shown = jobs.map((job): Queue['jobs'][number] => {
+      const { job: id, kind, run, detail, state, owner, progress, secondsLeft } = job;
+      const beginsAt = state === 'waiting' && !held ? at : null;
+      at = at === null || secondsLeft === null || state === 'paused' ? null : at + secondsLeft * 1000;
+      return { job: id, kind, run, detail, state, owner, progress, secondsLeft, beginsAt };
+    });
+    return { jobs: shown, held, endsAt: jobs.length > 0 && !held ? at : null, device: this.parts.device.current?.adapter.name ?? null };
+  }
+
+  /** Tells those who look at the list what is different about these runs. */
+  tell(entries: readonly RunEntry[], gone: readonly string[] = []): void {
+    const changed: RunSummary[] = [];
+    for (const entry of entries) {
+      if (!entry.record) continue;
+      const summary = this.summary(entry);
+      const text = JSON.stringify(summary);
+      if (this.told.get(entry.name) === text) continue;
+      this.told.set(entry.name, text);
+      changed.push(summary);
+    }
+    for (const name of gone) this.told.delete(name);
+    if (changed.length + gone.length > 0) this.parts.hub.emit('runs', undefined, { whole: false, runs: changed, gone: [...gone] });
+  }
+
+  /** @throws UserError where `save` was wanted and saving failed */
+  async close(ending: 'save' | 'discard' | 'leave'): Promise<void> {
+    const { going } = this.queue;
+    if (ending === 'save' && going && this.live?.hasBegun) {
+      await going.control.pause().catch((error: unknown) => {
+        if (!(error instanceof RunEndedError)) throw error;
+      });
+    }
+    this.ending = true;
+    this.tellStatus();
+    for (const timer of this.timers) clearInterval(timer);
+    await this.queue.close(ending);
+  }
+
+  private async carryOut(job: StoredJob, control: RunControl): Promise<void> {
+    const { device, options, warnings } = this.parts;
+    const entry = await this.registry.refreshOne(job.run);
+    const live = new LiveRun(job.run, job.folder, this.datasetOf(entry)?.id ?? null);
+    this.live = live;
+    warnings.overForRun(job.run);
+    this.tell([entry]);
+    this.tellStatus();
+    try {
+      const gpu = await device.open();
+      device.betweenSteps = (work) => control.between(work);
+      await resumeTraining({
+        folder: job.folder,
+        gpu,
+        control,
+        panels: true,
+        version: VERSION,
+        onEvent: (event) => this.take(live, entry, event),
+        ...(options.kernelCache === undefined ? {} : { kernelCache: options.kernelCache }),
+        ...(options.decodeThreads === undefined ? {} : { decodeThreads: options.decodeThreads }),
+        ...(options.workerEntry === undefined ? {} : { workerEntry: options.workerEntry }),
+      });
+    } catch (error) {
+      this.failed(job, live, error);
+    } finally {
+      device.betweenSteps = undefined;
+      this.live = undefined;
+      await control.end();
+      this.tell([await this.registry.refreshOne(job.run)]);
+      this.tellStatus();
+    }
+  }
+
+  private take(live: LiveRun, entry: RunEntry, event: RunEvent): void {
+    live.take(event);
+    const { warnings } = this.parts;
+    const { recipe, sizes } = entry.record!;
+    if (event.event === 'warning') warnings.raise(warningOf(event, live.run, live.dataset));
+    if (event.event === 'step') {
+      const epochs = Math.ceil(sizes.steps / sizes.stepsPerEpoch);
+      const detail = `${modelTitle(recipe)} on ${this.summaryName(entry)}, epoch ${event.epoch} of ${epochs}`;
+      this.queue.progress(event.step / sizes.steps, live.secondsLeft(sizes.steps), detail);
+      this.parts.hub.emit('queue', undefined, this.queueValue());
+    }
+    for (const listener of this.listeners) listener(live.run, event);
+  }
+
+  private summaryName(entry: RunEntry): string {
+    return this.datasetOf(entry)?.name ?? entry.notes.datasetName ?? 'a folder';
+  }
+
+  /** A lost device comes back: the run goes on then. Everything else is for somebody to look at. */
+  private failed(job: StoredJob, live: LiveRun, error: unknown): void {
+    const { warnings, report } = this.parts;
+    const step = live.savedStep ?? 0;
+    if (error instanceof GpuLostError && !this.ending) {
+      const again = this.losses.run === job.run && this.losses.step === step ? this.losses.count + 1 : 1;
+      this.losses = { run: job.run, step, count: again };
+      if (again < MOST_LOSSES) {
+        const { run, folder, detail, progress } = job;
+        setTimeout(() => void this.queue.add({ run, folder, detail, progress }, true).catch(report), 1000);
+        return;
+      }
+    }
+    if (!(error instanceof UserError)) report(error);
+    warnings.raise(failureOf(error, job.run, live.savedStep !== null));
+  }
+
+  private tellGivenUp({ run }: StoredJob): void {
+    this.parts.warnings.raise({
+      code: 'run-given-up',
+      severity: 'error',
+      title: `${run} ended the program several times at the same place.`,
+      message: 'It was not begun again by itself. Look at its log; another driver or another device may help. It can be continued by hand.',
+      run,
+      actions: [
+        { kind: 'show-run', run },
+        { kind: 'continue-run', run },
+      ],
+    });
+  }
+
+  private queueChanged(): void {
+    this.parts.hub.emit('queue', undefined, this.queueValue());
+    if (this.context) this.tell(this.registry.all);
+  }
+
+  private async look(): Promise<void> {
+    const isHeard = this.parts.hub.isHeard('runs') || this.live !== undefined;
+    if (Date.now() - this.lookedAt < (isHeard ? (this.parts.options.lookEvery ?? LOOK_MS) : IDLE_LOOK_MS)) return;
+    this.lookedAt = Date.now();
+    const { changed, gone } = await this.registry.refresh();
+    for (const run of gone) this.parts.warnings.overForRun(run);
+    this.tell(changed, gone);
+  }
+
+  private async watch(): Promise<void> {
+    const { live } = this;
+    const { warnings, options } = this.parts;
+    if (!live) return;
+    const workers = this.registry.find(live.run)?.record?.recipe.workers || this.parts.settings.state.workers.automatic;
+    watchData(live, options.decodeThreads ?? this.workers ?? workers, warnings);
+    if (live.checkpointBytes > 0) await watchDisk(live, warnings);
+  }
+
+  /** Threads as they were set for the run that is going (`runs.adjust`). */
+  workers: number | undefined;
+}

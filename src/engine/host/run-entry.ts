@@ -1,0 +1,123 @@
+/** One run as the list knows it: read again only as far as its files have changed. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { holderOf, LineFollower, readRunFolder, type Baselines, type EpochEvent, type RunRecord, type StepEvent } from '../runs';
+import { readNotes, type RunNotes } from './run-notes';
+
+/** The size on disk of a run that is going is looked at so often, beside when a checkpoint was written. */
+const MEASURE_EVERY_MS = 20_000;
+
+export class RunEntry {
+  record: RunRecord | undefined;
+  notes: RunNotes = { dataset: null, datasetName: null, tags: [], note: '' };
+  epochs: EpochEvent[] = [];
+  baselines: Baselines | undefined;
+  bytes = 0;
+  checkpoints = 0;
+  checkpointBytes = 0;
+  /** Another process works in the folder. */
+  heldElsewhere = false;
+  /** Changes with everything above. */
+  version = 0;
+  private lastStepLine: string | undefined;
+  private lastStep: { line: string; event: StepEvent } | undefined;
+  private stamp = '';
+  private measuredAt = 0;
+  private checkpointStamp = '';
+  private readonly follower: LineFollower;
+
+  constructor(
+    readonly name: string,
+    readonly folder: string,
+    /** Not in the library's own folder of runs. */
+    readonly isElsewhere: boolean,
+  ) {
+    this.follower = new LineFollower(join(folder, 'metrics.jsonl'), {
+      line: (text) => this.take(text),
+      restart: () => {
+        this.epochs = [];
+        this.lastStepLine = undefined;
+      },
+    });
+  }
+
+  /** The last step's line; undefined before the first. */
+  get step(): StepEvent | undefined {
+    if (this.lastStepLine === undefined) return undefined;
+    if (this.lastStep?.line !== this.lastStepLine) {
+      try {
+        this.lastStep = { line: this.lastStepLine, event: JSON.parse(this.lastStepLine) as StepEvent };
+      } catch {
+        return undefined;
+      }
+    }
+    return this.lastStep?.event;
+  }
+
+  /** @returns whether anything is different */
+  async refresh(): Promise<boolean> {
+    const [record, metrics, notes, lock, checkpoints] = await Promise.all(
+      ['run.json', 'metrics.jsonl', 'workbench.json', 'lock', 'checkpoints'].map((name) => stampOf(join(this.folder, name))),
+    );
+    const held = lock !== '' && this.record?.state === 'running' ? await this.isHeld() : false;
+    const stamp = [record, metrics, notes, lock, checkpoints, held].join(' ');
+    if (stamp === this.stamp) return false;
+    this.stamp = stamp;
+    this.record = await readRunFolder(this.folder).catch(() => undefined);
+    this.notes = await readNotes(this.folder);
+    this.heldElsewhere = lock !== '' && (await this.isHeld());
+    await this.follower.catchUp();
+    this.baselines = await readBaselines(this.folder);
+    if (checkpoints !== this.checkpointStamp || Date.now() - this.measuredAt > MEASURE_EVERY_MS) {
+      this.checkpointStamp = checkpoints!;
+      this.measuredAt = Date.now();
+      await this.measure();
+    }
+    this.version++;
+    return true;
+  }
+
+  private async isHeld(): Promise<boolean> {
+    const holder = await holderOf(this.folder);
+    return holder !== undefined && holder.pid !== process.pid;
+  }
+
+  private take(text: string): void {
+    if (text.startsWith('{"event":"step"')) this.lastStepLine = text;
+    else if (text.startsWith('{"event":"epoch"')) {
+      try {
+        this.epochs.push(JSON.parse(text) as EpochEvent);
+      } catch {
+        // A broken line says nothing.
+      }
+    }
+  }
+
+  private async measure(): Promise<void> {
+    this.bytes = 0;
+    this.checkpoints = 0;
+    this.checkpointBytes = 0;
+    for (const entry of await readdir(this.folder, { recursive: true, withFileTypes: true }).catch(() => [])) {
+      if (!entry.isFile()) continue;
+      const { size } = await stat(join(entry.parentPath, entry.name)).catch(() => ({ size: 0 }));
+      this.bytes += size;
+      if (/^step-\d+\.safetensors$/.test(entry.name) && entry.parentPath.endsWith('checkpoints')) {
+        this.checkpoints++;
+        this.checkpointBytes += size;
+      }
+    }
+  }
+}
+
+async function readBaselines(folder: string): Promise<Baselines | undefined> {
+  try {
+    return JSON.parse(await readFile(join(folder, 'baselines.json'), 'utf8')) as Baselines;
+  } catch {
+    return undefined;
+  }
+}
+
+async function stampOf(path: string): Promise<string> {
+  const state = await stat(path).catch(() => undefined);
+  return state ? `${state.ino}:${state.size}:${state.mtimeMs}` : '';
+}

@@ -1,0 +1,28 @@
+/** What the workbench writes about a run beside its own files: the dataset it came from, tags, a note. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../formats';
+
+const schema = z.object({
+  /** Null: not of a dataset of this library. */
+  dataset: z.string().nullable().catch(null),
+  datasetName: z.string().nullable().catch(null),
+  tags: z.array(z.string()).catch([]),
+  note: z.string().catch(''),
+});
+export type RunNotes = z.infer<typeof schema>;
+
+const NONE: RunNotes = { dataset: null, datasetName: null, tags: [], note: '' };
+const fileOf = (folder: string): string => join(folder, 'workbench.json');
+
+export async function readNotes(folder: string): Promise<RunNotes> {
+  try {
+    return schema.parse(JSON.parse(await readFile(fileOf(folder), 'utf8')));
+  } catch {
+    return NONE;
+  }
+}
+
+export const writeNotes = (folder: string, notes: RunNotes): Promise<void> =>
+  writeFileAtomic(fileOf(folder), `${JSON.stringify(notes, null, 2)}\n`);
