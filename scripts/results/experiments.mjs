@@ -24,8 +24,9 @@ export const experiments = [
     name: 'sample',
     title: 'Sample pictures',
     about:
-      'Pictures drawn by the program itself (`ibot sample`): things of 16 classes in their own colours, sizes and turns before ' +
-      'backdrops that have nothing to do with the class, made so that neither raw pixels nor an untrained network do well.',
+      'Pictures drawn by the program itself (`ibot sample`): things of 16 classes that vary in place, number, size, turn, ' +
+      'colour and light, mostly where such things are met (fish in waves, a basket on checked cloth), one in eight ' +
+      'elsewhere; made so that neither raw pixels nor an untrained network do well.',
     pictures: (folder) => script('scripts/ibot.mjs', ['sample', folder, '--seed', '0']),
   },
   {

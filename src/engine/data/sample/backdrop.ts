@@ -1,7 +1,8 @@
 import type { Random } from '../../random';
 import type { Canvas } from './canvas';
 import type { Noise } from './noise';
-import { groundInk, mixInk } from './palette';
+import type { SampleClass } from './objects';
+import { groundInk, mixInk, typicalHue } from './palette';
 import type { Surface } from './textures';
 import { flat, patterned, step } from './textures';
 
@@ -87,14 +88,16 @@ const glow: Ground = (random) => {
 const grounds: readonly Ground[] = [gradient, clouds, streaks, marble, grit, hills, glow];
 
 /**
- * Fills the canvas. Pictures have two or three grounds that meet along a bent line, so that two crops of one
- * picture seldom share their ground: telling pictures apart by their background must not be the easy way.
+ * Fills the canvas: with `home`, on half of the pictures along a bent line with a ground of no class. So crops of one
+ * picture share a texture oftener than a colour.
  */
-export function paintBackdrop(canvas: Canvas, random: Random, noise: Noise): void {
+export function paintBackdrop(canvas: Canvas, random: Random, noise: Noise, home: SampleClass['home']): void {
   const { width, height, rgb } = canvas;
   const unit = Math.min(width, height);
-  const count = 2 + random.integer(2);
-  const surfaces = Array.from({ length: count }, () => grounds[random.integer(grounds.length)]!(random, noise));
+  const surfaces = [home.ground(random, noise, typicalHue(random, home.hue))];
+  if (random.uniform() < 0.5) surfaces.push(grounds[random.integer(grounds.length)]!(random, noise));
+  if (random.uniform() < 0.5) surfaces.reverse();
+  const count = surfaces.length;
   const seams = Array.from({ length: count - 1 }, () => {
     const angle = random.between(0, 2 * Math.PI);
     return { cos: Math.cos(angle), sin: Math.sin(angle), at: random.between(-0.2, 0.2), bend: random.between(0, 0.4) };

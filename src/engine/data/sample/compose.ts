@@ -4,7 +4,7 @@ import type { Light, Part, Placement } from './canvas';
 import { Canvas, Layer } from './canvas';
 import { Noise } from './noise';
 import { sampleClasses } from './objects';
-import { anyInk } from './palette';
+import { anyInk, typicalHue } from './palette';
 import { box, capsule, ellipse, polygon } from './shapes';
 import { flat } from './textures';
 
@@ -26,8 +26,9 @@ export interface SampleKey {
  * Draws one sample picture; `size` is the middle of its sides in pixels (each side 7/8 … 5/4 of it). It depends on
  * nothing but its arguments.
  *
- * One to three things of the class lie on a backdrop made from no class's secrets, each with its own colours, size,
- * turn and proportions: what two crops of a picture have in common, and two pictures have not, is the class.
+ * One to three things of the class lie in the surroundings where they are usually met, everything with its own
+ * colours, size, turn and proportions: what two crops of a picture have in common, and two pictures have not, is the
+ * class: by its shapes, their texture, and the texture of the place.
  */
 export function drawSample({ seed, classIndex, pictureIndex }: SampleKey, size: number): SamplePicture {
   const random = new Random(seed, Purpose.sample, classIndex, pictureIndex);
@@ -36,18 +37,20 @@ export function drawSample({ seed, classIndex, pictureIndex }: SampleKey, size: 
   const width = side();
   const height = random.uniform() < 0.5 ? width : side();
   const canvas = new Canvas(width, height);
-  paintBackdrop(canvas, random, noise);
+  const kind = sampleClasses[classIndex]!;
+  // One in eight is met elsewhere: where a thing stands tells much about it, and not all.
+  const met = random.uniform() < 0.875 ? kind : sampleClasses[random.integer(sampleClasses.length)]!;
+  paintBackdrop(canvas, random, noise, met.home);
   const light = drawLight(random);
   const layer = new Layer(width, height);
 
   clutter(canvas, layer, random, light, random.integer(3));
-  const kind = sampleClasses[classIndex]!;
   const places = layOut(width, height, random);
   for (const place of places) {
     place.turn = random.between(-kind.lean, kind.lean);
     place.mirror = random.uniform() < 0.5;
     layer.clear();
-    for (const part of kind.draw({ random, noise, soft: 0.7 / place.scale })) layer.paint(part, place, light);
+    for (const part of kind.draw({ random, noise, soft: 0.7 / place.scale, hue: typicalHue(random, kind.hue) })) layer.paint(part, place, light);
     const drop = place.scale * light.drop;
     const shadow = { dx: -light.x * drop, dy: -light.y * drop, blur: 0.04 * place.scale + 1, depth: light.shadow };
     layer.flattenTo(canvas, light.shadow > 0.05 ? shadow : undefined);
@@ -78,7 +81,7 @@ function drawLight(random: Random): Scene {
 function layOut(width: number, height: number, random: Random): Placement[] {
   const chance = random.uniform();
   const count = chance < 0.5 ? 1 : chance < 0.9 ? 2 : 3;
-  const share = random.between(0.7, 1);
+  const share = random.between(0.45, 0.8);
   const radius = Math.min(Math.sqrt((share * width * height) / (count * 2.1)), 0.62 * Math.min(width, height));
   const places: Placement[] = [];
   for (let i = 0; i < count; i++) {

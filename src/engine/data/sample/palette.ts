@@ -28,7 +28,7 @@ export function oklch(lightness: number, chroma: number, hue: number): Ink {
  */
 export function anyInk(random: Random, darkest = 0.35, lightest = 0.92): Ink {
   const lightness = random.between(darkest, lightest);
-  const chroma = random.between(0.02, 0.14) * (lightness > 0.85 ? 0.6 : 1);
+  const chroma = random.between(0.02, 0.08) * (lightness > 0.85 ? 0.6 : 1);
   return oklch(lightness, chroma, random.between(0, 2 * Math.PI));
 }
 
@@ -40,12 +40,22 @@ export function groundInk(random: Random, darkest = 0.4, lightest = 0.88): Ink {
   return oklch(random.between(darkest, lightest), random.between(0.005, 0.06), random.between(0, 2 * Math.PI));
 }
 
-/** Two colours that tell apart in grey too: lightness at least 0.2 apart, either one the darker; hues independent. */
-export function inkPair(random: Random): [Ink, Ink] {
+/** Two muted colours around a hue that tell apart in grey too, either one the darker. */
+export function groundPair(random: Random, hue: number): [Ink, Ink] {
+  const gap = random.between(0.14, 0.3);
+  const darker = random.between(0.35, 0.9 - gap);
+  const dark = oklch(darker, random.between(0.02, 0.06), hue + random.between(-0.3, 0.3));
+  const light = oklch(darker + gap, random.between(0.015, 0.05), hue + random.between(-0.3, 0.3));
+  return random.uniform() < 0.5 ? [dark, light] : [light, dark];
+}
+
+/** Two colours around a hue that tell apart in grey too: lightness at least 0.2 apart, either one the darker. */
+export function inkPair(random: Random, hue: number): [Ink, Ink] {
   const gap = random.between(0.2, 0.5);
   const darker = random.between(0.3, 0.92 - gap);
-  const dark = anyInk(random, darker, darker);
-  const light = anyInk(random, darker + gap, darker + gap);
+  const near = (): number => hue + random.between(-0.5, 0.5);
+  const dark = oklch(darker, random.between(0.04, 0.11), near());
+  const light = oklch(darker + gap, random.between(0.03, 0.1), near());
   return random.uniform() < 0.5 ? [dark, light] : [light, dark];
 }
 
@@ -57,3 +67,8 @@ export function mixInk(from: Ink, to: Ink, amount: number): Ink {
 
 export const dark: Ink = [0.12, 0.11, 0.13];
 export const pale: Ink = [0.97, 0.96, 0.93];
+
+/** The hue of one thing of a kind that mostly has a certain hue: within 0.9 radians of it, one in seven any at all. */
+export function typicalHue(random: Random, hue: number): number {
+  return random.uniform() < 0.85 ? hue + random.between(-0.9, 0.9) : random.between(0, 2 * Math.PI);
+}

@@ -3,14 +3,17 @@ import { anyInk, dark, inkPair, mixInk, pale } from '../palette';
 import { box, capsule, circle, polygon, union } from '../shapes';
 import type { Shape } from '../shapes';
 import { bricks, flat, patterned, stripes, turned } from '../textures';
+import { fence, scallops } from '../surroundings';
 import type { SampleClass } from './kit';
 
 /** Brick walls with latticed windows and a door, under a plain pitched roof with a chimney. */
 export const brickHouse: SampleClass = {
   name: 'brick-house',
   lean: 0.18,
-  draw({ random, noise, soft }) {
-    const [brick, joint] = inkPair(random);
+  hue: 0.75,
+  home: { ground: fence, hue: 4.8 },
+  draw({ random, noise, soft, hue }) {
+    const [brick, joint] = inkPair(random, hue);
     const roof = anyInk(random, 0.35, 0.75);
     const door = anyInk(random, 0.35, 0.75);
     const wide = random.between(0.62, 0.8);
@@ -45,8 +48,10 @@ export const brickHouse: SampleClass = {
 export const sailBoat: SampleClass = {
   name: 'sail-boat',
   lean: 0.27,
-  draw({ random, noise, soft }) {
-    const [wood, seam] = inkPair(random);
+  hue: 4.6,
+  home: { ground: scallops, hue: 3.4 },
+  draw({ random, noise, soft, hue }) {
+    const [wood, seam] = inkPair(random, hue);
     const sail = anyInk(random, 0.6, 0.96);
     const jib = random.uniform() < 0.5 ? sail : anyInk(random, 0.5, 0.9);
     const mast = random.between(-0.12, 0.12);

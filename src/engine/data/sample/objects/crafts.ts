@@ -3,14 +3,17 @@ import { anyInk, dark, inkPair, mixInk, pale } from '../palette';
 import { box, capsule, circle, ellipse, polygon, ring, subtract, union } from '../shapes';
 import type { Shape } from '../shapes';
 import { checks, flat, patterned, step, stripes, turned, weave, zigzag } from '../textures';
+import { gingham, lights, puffs, tiles } from '../surroundings';
 import type { SampleClass } from './kit';
 
 /** Woven strands between two rims, an arched handle. */
 export const basket: SampleClass = {
   name: 'basket',
   lean: 0.24,
-  draw({ random, soft }) {
-    const [strand, gap] = inkPair(random);
+  hue: 1.3,
+  home: { ground: gingham, hue: 0.3 },
+  draw({ random, soft, hue }) {
+    const [strand, gap] = inkPair(random, hue);
     const rim = random.uniform() < 0.6 ? strand : anyInk(random);
     const base = random.between(0.45, 0.65);
     const top = random.between(-0.15, 0.05);
@@ -32,8 +35,10 @@ export const basket: SampleClass = {
 export const vase: SampleClass = {
   name: 'vase',
   lean: 0.24,
-  draw({ random, soft }) {
-    const [clay, paint] = inkPair(random);
+  hue: 3.4,
+  home: { ground: tiles, hue: 6.1 },
+  draw({ random, soft, hue }) {
+    const [clay, paint] = inkPair(random, hue);
     const belly = random.between(0.5, 0.66);
     const low = random.between(0.1, 0.3);
     const lines = zigzag(random.between(0.3, 0.4), random.between(0.1, 0.16), random.between(0.38, 0.5), soft);
@@ -55,8 +60,10 @@ export const vase: SampleClass = {
 export const lantern: SampleClass = {
   name: 'lantern',
   lean: 0.27,
-  draw({ random, soft }) {
-    const [paper, rib] = inkPair(random);
+  hue: 0.15,
+  home: { ground: lights, hue: 4.9 },
+  draw({ random, soft, hue }) {
+    const [paper, rib] = inkPair(random, hue);
     const cap = anyInk(random, 0.3, 0.8);
     const wide = random.between(0.62, 0.8);
     const tall = random.between(0.5, 0.58);
@@ -82,8 +89,10 @@ export const lantern: SampleClass = {
 export const kite: SampleClass = {
   name: 'kite',
   lean: 0.3,
-  draw({ random, soft }) {
-    const [cloth, second] = inkPair(random);
+  hue: 5.9,
+  home: { ground: puffs, hue: 4.2 },
+  draw({ random, soft, hue }) {
+    const [cloth, second] = inkPair(random, hue);
     const bow = anyInk(random);
     const spar = mixInk(anyInk(random), dark, 0.5);
     const wide = random.between(0.52, 0.68);

@@ -3,14 +3,17 @@ import { anyInk, dark, inkPair, mixInk, pale } from '../palette';
 import { box, capsule, circle, ellipse, polygon, union } from '../shapes';
 import type { Point, Shape } from '../shapes';
 import { flat, lozenges, patterned, seeds, stripes, strokes } from '../textures';
+import { cracks, furrows, herringbone, snowfall } from '../surroundings';
 import type { SampleClass } from './kit';
 
 /** A disc of seeds in crossing spirals, a ring of pointed petals, stem and leaves. */
 export const sunflower: SampleClass = {
   name: 'sunflower',
   lean: 0.48,
-  draw({ random }) {
-    const [disc, seed] = inkPair(random);
+  hue: 1.8,
+  home: { ground: furrows, hue: 1.0 },
+  draw({ random, hue }) {
+    const [disc, seed] = inkPair(random, hue);
     const petal = anyInk(random, 0.55);
     const green = anyInk(random, 0.35, 0.7);
     const count = 12 + random.integer(6);
@@ -39,8 +42,10 @@ export const sunflower: SampleClass = {
 export const pineTree: SampleClass = {
   name: 'pine-tree',
   lean: 0.18,
-  draw({ random, noise, soft }) {
-    const [needle, tip] = inkPair(random);
+  hue: 2.7,
+  home: { ground: snowfall, hue: 4.5 },
+  draw({ random, noise, soft, hue }) {
+    const [needle, tip] = inkPair(random, hue);
     const trunk = anyInk(random, 0.3, 0.6);
     const tiers = 3 + random.integer(3);
     const wide = random.between(0.5, 0.75);
@@ -64,8 +69,10 @@ export const pineTree: SampleClass = {
 export const cactus: SampleClass = {
   name: 'cactus',
   lean: 0.21,
-  draw({ random, soft }) {
-    const [skin, rib] = inkPair(random);
+  hue: 2.4,
+  home: { ground: cracks, hue: 0.9 },
+  draw({ random, soft, hue }) {
+    const [skin, rib] = inkPair(random, hue);
     const pot = anyInk(random);
     const flower = anyInk(random, 0.6);
     const thick = random.between(0.22, 0.28);
@@ -103,8 +110,10 @@ export const cactus: SampleClass = {
 export const pineapple: SampleClass = {
   name: 'pineapple',
   lean: 0.5,
-  draw({ random, soft }) {
-    const [skin, line] = inkPair(random);
+  hue: 2.1,
+  home: { ground: herringbone, hue: 5.1 },
+  draw({ random, soft, hue }) {
+    const [skin, line] = inkPair(random, hue);
     const leaf = anyInk(random, 0.4, 0.75);
     const fat = random.between(0.46, 0.56);
     const width = random.between(0.32, 0.42);

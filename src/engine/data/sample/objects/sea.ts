@@ -3,14 +3,17 @@ import { anyInk, dark, inkPair, mixInk, pale } from '../palette';
 import { capsule, circle, ellipse, polygon, union } from '../shapes';
 import type { Point, Shape } from '../shapes';
 import { flat, patterned, spiral, spots, step, stripes } from '../textures';
+import { pebbles, ripples, waves } from '../surroundings';
 import type { SampleClass } from './kit';
 
 /** Cross-striped body, forked tail and fins with rays. */
 export const stripedFish: SampleClass = {
   name: 'striped-fish',
   lean: 0.3,
-  draw({ random, noise, soft }) {
-    const [body, band] = inkPair(random);
+  hue: 1.0,
+  home: { ground: waves, hue: 4.1 },
+  draw({ random, noise, soft, hue }) {
+    const [body, band] = inkPair(random, hue);
     const fin = anyInk(random);
     const height = random.between(0.36, 0.58);
     const tail = random.between(0.32, 0.5);
@@ -38,8 +41,10 @@ export const stripedFish: SampleClass = {
 export const snail: SampleClass = {
   name: 'snail',
   lean: 0.3,
-  draw({ random, soft }) {
-    const [shell, line] = inkPair(random);
+  hue: 2.0,
+  home: { ground: pebbles, hue: 5.5 },
+  draw({ random, soft, hue }) {
+    const [shell, line] = inkPair(random, hue);
     const foot = anyInk(random);
     const radius = random.between(0.52, 0.62);
     const raised = random.between(0.3, 0.6);
@@ -71,8 +76,10 @@ export const snail: SampleClass = {
 export const starfish: SampleClass = {
   name: 'starfish',
   lean: 0.3,
-  draw({ random, noise, soft }) {
-    const [skin, wart] = inkPair(random);
+  hue: 0.7,
+  home: { ground: ripples, hue: 3.0 },
+  draw({ random, noise, soft, hue }) {
+    const [skin, wart] = inkPair(random, hue);
     const plump = random.between(0.2, 0.3);
     const arms: Shape[] = [];
     const ridges: Shape[] = [];

@@ -1,14 +1,17 @@
 import { anyInk, dark, inkPair, mixInk, pale } from '../palette';
 import { box, capsule, circle, ellipse, mirrored, polygon, union } from '../shapes';
 import { flat, patterned, rings, scales, spots, step } from '../textures';
+import { grass, leaf, timber } from '../surroundings';
 import type { SampleClass } from './kit';
 
 /** Domed wing cases with big spots, a seam, a small head, six legs. */
 export const ladybird: SampleClass = {
   name: 'ladybird',
   lean: 0.3,
-  draw({ random, noise, soft }) {
-    const [wing, spot] = inkPair(random);
+  hue: 0.45,
+  home: { ground: leaf, hue: 2.4 },
+  draw({ random, noise, soft, hue }) {
+    const [wing, spot] = inkPair(random, hue);
     const body = mixInk(anyInk(random), dark, 0.65);
     const long = random.between(0.66, 0.78);
     const dots = spots(random.between(0.36, 0.46), random.between(0.34, 0.4), soft, noise);
@@ -31,9 +34,11 @@ export const ladybird: SampleClass = {
 export const butterfly: SampleClass = {
   name: 'butterfly',
   lean: 0.3,
-  draw({ random, soft }) {
-    const [upper, mark] = inkPair(random);
-    const [lower, mark2] = random.uniform() < 0.5 ? [upper, mark] : inkPair(random);
+  hue: 5.2,
+  home: { ground: grass, hue: 2.2 },
+  draw({ random, soft, hue }) {
+    const [upper, mark] = inkPair(random, hue);
+    const [lower, mark2] = random.uniform() < 0.5 ? [upper, mark] : inkPair(random, hue);
     const body = mixInk(anyInk(random), dark, 0.7);
     const lift = random.between(-0.75, -0.5);
     const wide = random.between(0.3, 0.4);
@@ -63,8 +68,10 @@ export const butterfly: SampleClass = {
 export const owl: SampleClass = {
   name: 'owl',
   lean: 0.27,
-  draw({ random, soft }) {
-    const [feather, rim] = inkPair(random);
+  hue: 0.2,
+  home: { ground: timber, hue: 1.6 },
+  draw({ random, soft, hue }) {
+    const [feather, rim] = inkPair(random, hue);
     const face = anyInk(random, 0.55);
     const iris = anyInk(random, 0.5);
     const beak = anyInk(random, 0.4);
