@@ -4,6 +4,7 @@ import { registerDoctor } from './doctor';
 import { registerEmbed } from './embed';
 import { registerExport } from './export';
 import { registerKnn } from './knn';
+import { registerQueue } from './queue';
 import { registerResume } from './resume';
 import { registerSample } from './sample';
 import { registerTrain } from './train';
@@ -36,6 +37,7 @@ export function makeProgram(): Command {
   for (const register of [
     registerTrain,
     registerResume,
+    registerQueue,
     registerKnn,
     registerEmbed,
     registerExport,

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { makeManifest, splitIndices, type Manifest, type Problem } from '../data';
 import { UserError } from '../errors';
@@ -14,8 +14,9 @@ import { counted } from './quantities';
 import { describeRecipe, readRecipeFile } from './recipe-file';
 import { addRecipeFlags, givenOptions } from './recipe-flags';
 import { checkDisk, checkMemory, timeSentence } from './requirements';
-import { carryOut } from './run-session';
+import { carryOut, PANELS_HELP } from './run-session';
 import { commandScreen, type Screen } from './screen';
+import { inTurn } from './turn';
 import { VERSION } from '../version';
 
 interface TrainFlags extends Record<string, unknown> {
@@ -26,6 +27,7 @@ interface TrainFlags extends Record<string, unknown> {
   labels?: string;
   device?: string;
   allowBad?: boolean;
+  panels?: boolean;
   json?: boolean;
 }
 
@@ -42,6 +44,7 @@ export function registerTrain(program: Command): void {
     .option('--labels <file>', 'CSV file path,label[,split] in place of class folders')
     .option(DEVICE_FLAG, DEVICE_HELP)
     .option('--allow-bad', 'go on when more than a tenth of the pictures cannot be read')
+    .option('--panels', PANELS_HELP)
     .option('--json', 'write one JSON object per line for other programs');
   addRecipeFlags(command);
   command.addHelpText(
@@ -71,39 +74,44 @@ async function train(picturesGiven: string | undefined, flags: TrainFlags): Prom
   }
   const resolveWith = (choice: PresetChoice): Recipe => resolveRecipe(layerOptions(choice.options, given, places));
   // What cannot work is refused before anything takes time; auto needs to know pictures and device first.
-  let recipe = fixed && resolveWith(fixed);
+  const recipe = fixed && resolveWith(fixed);
   const { seed, hold_out } = recipe ?? resolveRecipe({ seed: given.seed, hold_out: given.hold_out });
 
   screen.show('Looking for pictures …');
   const { manifest, problems } = await makeManifest(pictures, { labelsFile: flags.labels, heldOut: hold_out, seed });
   screen.clear();
   sayPictures(screen, flags.json, manifest, problems);
-  const device = await openDevice(flags.device);
-  if (!flags.json) sayDevice(screen, device);
-  const choice = fixed ?? (await chooseAutomatically(screen, device.gpu, manifest, flags.hours, given));
-  recipe ??= resolveWith(choice);
-  const needs = await requirements(screen, device.gpu, manifest, out, recipe, choice);
-  const reasons = [...choice.reasons, ...needs];
-  if (flags.json) console.log(JSON.stringify({ event: 'recipe', preset: flags.preset, reasons, recipe }));
-  else {
-    for (const reason of reasons) screen.say(reason);
-    screen.say('Options:');
-    for (const line of describeRecipe(recipe, screen.atTerminal ? Math.min(130, screen.columns) : 100)) screen.say(line);
-  }
-  await carryOut(screen, flags.json, out, (session) =>
-    runTraining({
-      folder: out,
-      gpu: device.gpu,
-      manifest,
-      problems,
-      recipe: recipe!,
-      allowBad: flags.allowBad ?? false,
-      warnings: choice.warning === undefined ? [] : [{ code: 'few-steps', message: choice.warning }],
-      version: VERSION,
-      ...session,
-    }),
-  );
-  device.gpu.close();
+  const detail = `pretraining on ${basename(resolve(pictures))}`;
+  // On the device of a library runs take turns, and nothing is measured while another one is going.
+  await inTurn(screen, { folder: places.output_dir, detail, json: flags.json }, async (turn) => {
+    const device = await openDevice(flags.device);
+    if (!flags.json) sayDevice(screen, device);
+    const choice = fixed ?? (await chooseAutomatically(screen, device.gpu, manifest, flags.hours, given));
+    const resolved = recipe ?? resolveWith(choice);
+    const needs = await requirements(screen, device.gpu, manifest, out, resolved, choice);
+    const reasons = [...choice.reasons, ...needs];
+    if (flags.json) console.log(JSON.stringify({ event: 'recipe', preset: flags.preset, reasons, recipe: resolved }));
+    else {
+      for (const reason of reasons) screen.say(reason);
+      screen.say('Options:');
+      for (const line of describeRecipe(resolved, screen.atTerminal ? Math.min(130, screen.columns) : 100)) screen.say(line);
+    }
+    await carryOut(screen, flags.json, out, turn, (session) =>
+      runTraining({
+        folder: out,
+        gpu: device.gpu,
+        manifest,
+        problems,
+        recipe: resolved,
+        allowBad: flags.allowBad ?? false,
+        warnings: choice.warning === undefined ? [] : [{ code: 'few-steps', message: choice.warning }],
+        version: VERSION,
+        panels: flags.panels ?? false,
+        ...session,
+      }),
+    );
+    device.gpu.close();
+  });
 }
 
 async function chooseAutomatically(

@@ -93,9 +93,9 @@ export function runsArea(services: HostServices): Area {
   const goOn = async (name: string): Promise<RunSummary> => {
     const entry = await registry.refreshOne(registry.get(name).name);
     const state = entry.record!.state;
-    if (jobOf(entry)) throw new UserError(`${name} is in the queue already.`);
     if (entry.heldElsewhere) throw new UserError(`${name} is in use by another process: stop it there first.`);
     if (state === 'finished') throw new UserError(`${name} is finished: clone it to train longer.`);
+    if (jobOf(entry)) throw new UserError(`${name} is in the queue already.`);
     const checkpoints = await listCheckpoints(join(entry.folder, 'checkpoints')).catch(() => []);
     if (checkpoints.length === 0 && entry.record!.step > 0) {
       throw new UserError(`${name} has no checkpoint to go on from: clone it to begin anew.`);

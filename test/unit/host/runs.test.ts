@@ -1,0 +1,186 @@
+import { rename, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Manifest } from '../../../src/engine/data';
+import { stepSeries, type RunProgress, type TopicValue } from '../../../src/engine/protocol';
+import { newestCheckpoint, start, tinyManifest, tinyRecipe, type Ran } from '../runs/tiny-run';
+import { draft, openTinyHost, until, type TinyHost } from './tiny-host';
+
+const recipe = tinyRecipe({ knn_every: 2, epochs: 12 });
+let manifest: Manifest;
+let whole: Ran;
+let tiny: TinyHost;
+
+beforeAll(async () => {
+  manifest = await tinyManifest();
+  whole = await start({ manifest, recipe });
+  tiny = await openTinyHost(manifest, recipe);
+});
+afterAll(() => tiny.host.close('discard'));
+
+const stateOf = async (run: string): Promise<string> => (await tiny.window.call('runs.get', { run })).state;
+
+describe('a run started from a window', () => {
+  const run = 'first';
+  const told: TopicValue<'run.steps'>[] = [];
+  const progress: RunProgress[] = [];
+
+  test('begins at once, and its metrics come in a row', async () => {
+    const { window } = tiny;
+    const begun = await window.call('runs.start', { name: run, draft, tags: ['new'], note: 'why' });
+    expect(['queued', 'running']).toContain(begun.state);
+    expect(begun).toMatchObject({ run, tags: ['new'], note: 'why', dataset: draft.dataset, datasetName: 'tiny', foreign: false });
+    window.subscribe('run.steps', run, (value) => told.push(value));
+    window.subscribe('run.progress', run, (value) => progress.push(value));
+    await until(() => told.some(({ steps }) => steps.length > 0));
+    expect(told[0]!.steps).toHaveLength(0);
+    let last = told[0]!.after;
+    for (const { after, steps, series, seconds } of told) {
+      expect(after).toBe(last);
+      for (const name of stepSeries.options) expect(series[name]).toHaveLength(steps.length);
+      expect(seconds).toHaveLength(steps.length);
+      last = steps.at(-1) ?? last;
+    }
+  });
+
+  test('waits saved when paused, and computes nothing', async () => {
+    const { window } = tiny;
+    const paused = await window.call('runs.pause', { run });
+    expect(paused.state).toBe('paused');
+    expect(paused.checkpoints).toBeGreaterThan(0);
+    const { step } = await window.call('monitor.progress', { run });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect((await window.call('monitor.progress', { run })).step).toBe(step);
+    expect((await window.call('queue.get', {})).jobs).toMatchObject([{ run, state: 'paused', owner: 'workbench' }]);
+    expect((await window.call('runs.resume', { run })).state).toBe('running');
+    await expect(window.call('runs.resume', { run })).rejects.toThrow('is not paused');
+  });
+
+  test('saves now, stops saved, goes on, and ends with the bits of a run that was never stopped', async () => {
+    const { window } = tiny;
+    const saved = await window.call('runs.save', { run });
+    expect(saved.bytes).toBeGreaterThan(1000);
+    const stopped = await window.call('runs.stop', { run, save: true });
+    expect(stopped.state).toBe('stopped');
+    expect((await window.call('queue.get', {})).jobs).toEqual([]);
+    await window.call('runs.continue', { run });
+    await until(async () => (await stateOf(run)) === 'finished');
+    expect(await newestCheckpoint(join(tiny.library, 'runs', run))).toEqual(await newestCheckpoint(whole.folder));
+    await expect(window.call('runs.continue', { run })).rejects.toThrow('is finished');
+    await until(() => progress.at(-1)?.state === 'finished');
+    expect(progress.at(-1)).toMatchObject({ stage: 'over', controllable: false, step: whole.done.steps });
+  });
+
+  test('shows its curves whole and in buckets, its panels, and its log', async () => {
+    const { window } = tiny;
+    const wanted = { run, series: ['loss' as const], unit: 'step' as const };
+    const raw = await window.call('monitor.steps', { ...wanted, buckets: 4096 });
+    expect(raw.exact).toBe(true);
+    expect([...raw.steps]).toEqual(Array.from({ length: whole.done.steps }, (_, i) => i + 1));
+    const few = await window.call('monitor.steps', { ...wanted, buckets: 5 });
+    const { minimum, maximum, mean } = few.series.loss!;
+    const loss = raw.series.loss!.mean;
+    const first = loss.subarray(0, few.stepsPerBucket);
+    expect(minimum[0]).toBe(Math.min(...first));
+    expect(maximum[0]).toBe(Math.max(...first));
+    expect(mean[0]).toBeCloseTo(first.reduce((a, b) => a + b) / first.length, 5);
+    const epochs = await window.call('monitor.epochs', { run });
+    expect([...epochs.epochs]).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+    expect(epochs.series.knn!.at(-1)).not.toBeNaN();
+    const { pictures, panels } = await window.call('monitor.panels', { run });
+    expect(pictures).toHaveLength(8);
+    expect(pictures[0]!.picture).not.toBeNull();
+    const panel = await window.call('monitor.panel', { run, step: panels.at(-1)!.step });
+    expect(panel.pictures[0]!.attention.values).toHaveLength(16);
+    const strip = await window.call('monitor.strip', { run, place: 2, steps: [...panels.map(({ step }) => step), 99_999] });
+    expect(strip.frames).toHaveLength(panels.length);
+    const log = await window.call('monitor.log', { run, from: 0, count: 1000 });
+    expect(log.lines.at(-1)!.text).toMatch(/^Finished after step/);
+    const frame = await window.call('monitor.frame', { run, points: 16 });
+    expect(frame.marks.map(({ label }) => label)).toContain('learning rate warm-up ends');
+    expect(frame.schedules.learningRate).toHaveLength(16);
+  });
+
+  test('is told in the list', async () => {
+    const { runs } = await tiny.window.call('runs.list', {});
+    expect(runs).toMatchObject([{ run, state: 'finished', step: whole.done.steps, labels: true }]);
+    expect(runs[0]!.curve.values.length).toBeGreaterThan(3);
+    const detail = await tiny.window.call('runs.get', { run });
+    expect(detail).toMatchObject({ sameDevice: true, failure: null, trainingPictures: 19, heldOutPictures: 5 });
+    expect(detail.saved.length).toBe(detail.checkpoints);
+  });
+});
+
+describe('runs at rest', () => {
+  test('are renamed, tagged, noted, put into the trash and taken out of it', async () => {
+    const { window } = tiny;
+    await window.call('runs.rename', { run: 'first', name: 'renamed' });
+    await expect(window.call('runs.get', { run: 'first' })).rejects.toMatchObject({ error: { code: 'not-found' } });
+    const { runs } = await window.call('runs.tag', { runs: ['renamed'], add: ['a', 'b'], remove: ['new'] });
+    expect(runs[0]!.tags).toEqual(['a', 'b']);
+    expect((await window.call('runs.setNote', { run: 'renamed', note: 'text' })).note).toBe('text');
+    const { items } = await window.call('runs.remove', { runs: ['renamed'] });
+    expect((await window.call('runs.list', {})).runs).toEqual([]);
+    expect((await window.call('trash.list', {})).items).toMatchObject([{ item: items[0], run: 'renamed' }]);
+    await window.call('trash.restore', { items });
+    expect((await window.call('runs.get', { run: 'renamed' })).tags).toEqual(['a', 'b']);
+    const { items: again } = await window.call('runs.remove', { runs: ['renamed'] });
+    await window.call('trash.empty', { items: again });
+    expect((await window.call('trash.list', {})).items).toEqual([]);
+    await expect(window.call('trash.restore', { items: ['../runs'] })).rejects.toMatchObject({ error: { code: 'not-found' } });
+  });
+
+  test('from elsewhere are taken into the list where they are, compared, and only leave the list', async () => {
+    const { window } = tiny;
+    const other = await start({ manifest, recipe: tinyRecipe({ epochs: 2, teacher_temp: 0.05 }) });
+    const a = await window.call('runs.add', { folder: whole.folder });
+    const b = await window.call('runs.add', { folder: other.folder });
+    const { options, notes, pictures } = await window.call('runs.compare', { runs: [a.run, b.run] });
+    expect(options.filter(({ differs }) => differs).map(({ name }) => name)).toEqual(expect.arrayContaining(['epochs', 'teacher_temp']));
+    expect(notes).toContainEqual({ chart: 'loss', message: 'not comparable: teacher temperatures differ' });
+    expect(pictures).toEqual([]);
+    await window.call('runs.remove', { runs: [a.run, b.run] });
+    expect((await window.call('trash.list', {})).items).toEqual([]);
+    expect(await newestCheckpoint(whole.folder)).toBeInstanceOf(Buffer);
+    await expect(window.call('runs.add', { folder: tiny.library })).rejects.toThrow('is not the folder of a run');
+  });
+});
+
+describe('the queue', () => {
+  test('runs one at a time, in an order that can be changed, and holds', async () => {
+    const { window } = tiny;
+    await window.call('queue.hold', { held: true });
+    for (const name of ['one', 'two', 'three']) await window.call('runs.start', { name, draft });
+    const { jobs } = await window.call('queue.get', {});
+    expect(jobs.map(({ run, state }) => [run, state])).toEqual([['one', 'waiting'], ['two', 'waiting'], ['three', 'waiting']]);
+    await window.call('queue.move', { job: jobs[2]!.job, before: jobs[0]!.job });
+    const { jobs: after } = await window.call('queue.remove', { job: jobs[1]!.job });
+    expect(after.map(({ run }) => run)).toEqual(['three', 'one']);
+    await expect(window.call('runs.get', { run: 'two' })).rejects.toMatchObject({ error: { code: 'not-found' } });
+    await window.call('queue.hold', { held: false });
+    await until(async () => (await stateOf('three')) === 'running');
+    expect(await stateOf('one')).toBe('queued');
+    await window.call('runs.stop', { run: 'three', save: false });
+    await until(async () => (await stateOf('one')) === 'running');
+    await window.call('runs.stop', { run: 'one', save: false });
+  });
+
+  test('what cannot be done is told in a sentence', async () => {
+    const { window } = tiny;
+    await expect(window.call('runs.start', { name: 'one', draft })).rejects.toThrow('There is a run named one already');
+    await expect(window.call('runs.pause', { run: 'one' })).rejects.toThrow('one is not going, so it cannot be paused.');
+    await expect(window.call('queue.move', { job: 999, before: null })).rejects.toMatchObject({ error: { code: 'not-found' } });
+    expect(await window.call('runs.checkName', { name: 'ONE' })).toMatchObject({ problem: expect.stringMatching(/already/) as string });
+    expect(await window.call('runs.checkName', { name: 'a/b' })).toMatchObject({ problem: expect.stringMatching(/holds none/) as string });
+    expect(await window.call('runs.checkName', { name: 'free' })).toEqual({ problem: null });
+  });
+
+  test('a run whose folder is taken away leaves the list', async () => {
+    const gone: string[] = [];
+    tiny.window.subscribe('runs', undefined, (value) => gone.push(...value.gone));
+    const folder = join(tiny.library, 'runs', 'three');
+    await rename(folder, `${folder}-elsewhere`);
+    await utimes(tiny.library, new Date(), new Date());
+    await until(() => gone.includes('three'));
+  });
+});
