@@ -45,7 +45,11 @@ function directory(view: DataView, at: number, little: boolean): Map<number, str
   const count = Math.min(MOST_ENTRIES, view.getUint16(at, little));
   for (let i = 0; i < count; i++) {
     const entry = at + 2 + i * 12;
-    const [tag, type, length] = [view.getUint16(entry, little), view.getUint16(entry + 2, little), view.getUint32(entry + 4, little)];
+    const [tag, type, length] = [
+      view.getUint16(entry, little),
+      view.getUint16(entry + 2, little),
+      view.getUint32(entry + 4, little),
+    ];
     if (type === 4 && length === 1) fields.set(tag, view.getUint32(entry + 8, little));
     if (type !== 2 || length > 256) continue;
     const place = length <= 4 ? entry + 8 : view.getUint32(entry + 8, little);

@@ -22,8 +22,8 @@ export { PICTURE_PIXELS, runDecodeJob } from './decode-job';
 export type { CropJob, DecodeJob, DecodeResults, PackedPicture, SquareJob } from './decode-job';
 export { DecodePool, type DecodePoolOptions } from './decode-pool';
 export { evaluationShortSide, readForEvaluation, readThumbnail, resizeAndCrop, type ReadOptions } from './evaluation-reader';
-export { scanFolder, type FoundPicture, type Scan } from './folder';
-export { csvLabels, folderLabels, type PictureLabel, type Split } from './labels';
+export { isInside, scanFolder, type FoundPicture, type Scan } from './folder';
+export { csvLabels, folderLabels, type CsvLabels, type PictureLabel, type Split } from './labels';
 export {
   makeManifest,
   picturePath,

@@ -113,7 +113,14 @@ export async function readHeader(path: string): Promise<PictureHeader> {
   const bytes = await readPictureFile(path);
   const { facts, metadata } = await headerOf(bytes);
   const { camera } = readExif(metadata?.exif);
-  return { format: facts.format, turned: facts.turned, camera, colours: colourWords(metadata), width: facts.width, height: facts.height };
+  return {
+    format: facts.format,
+    turned: facts.turned,
+    camera,
+    colours: colourWords(metadata),
+    width: facts.width,
+    height: facts.height,
+  };
 }
 
 type Facts = Pick<PictureLook, 'format' | 'width' | 'height' | 'turned' | 'taken'>;
@@ -125,7 +132,9 @@ async function headerOf(bytes: Buffer): Promise<{ facts: Facts; metadata: Metada
     return { facts: { ...none, format: kind.toUpperCase() as Format }, metadata: undefined };
   }
   if (kind === 'unknown') return { facts: { ...none, format: '' }, metadata: undefined };
-  const metadata = await sharp(bytes, { limitInputPixels: false }).metadata().catch(() => undefined);
+  const metadata = await sharp(bytes, { limitInputPixels: false })
+    .metadata()
+    .catch(() => undefined);
   if (!metadata) return { facts: { ...none, format: '' }, metadata };
   const format = FORMATS.find((name) => name.toLowerCase() === (metadata.format === 'heif' ? 'avif' : metadata.format)) ?? '';
   const turned = (metadata.orientation ?? 1) > 1;
@@ -136,7 +145,8 @@ async function headerOf(bytes: Buffer): Promise<{ facts: Facts; metadata: Metada
 function colourWords(metadata: Metadata | undefined): string {
   if (!metadata) return '';
   const bits: Record<string, string> = { uchar: '8-bit', ushort: '16-bit', float: '32-bit' };
-  const depth = metadata.bitsPerSample && metadata.bitsPerSample < 8 ? `${metadata.bitsPerSample}-bit` : bits[metadata.depth ?? ''];
+  const depth =
+    metadata.bitsPerSample && metadata.bitsPerSample < 8 ? `${metadata.bitsPerSample}-bit` : bits[metadata.depth ?? ''];
   const isGrey = metadata.space === 'b-w' || metadata.space === 'grey16';
   const space = metadata.space === 'cmyk' ? 'CMYK' : isGrey ? 'grey' : 'RGB';
   const alpha = metadata.hasAlpha ? ' with transparency' : '';
@@ -148,7 +158,8 @@ function oddities(path: string, metadata: Metadata | undefined, format: Format, 
   const odd: { kind: OddKind; message: string }[] = [];
   if (Math.min(width, height) < VERY_SMALL) odd.push({ kind: 'very-small', message: `${width} × ${height} px` });
   const ratio = Math.max(width, height) / Math.min(width, height);
-  if (ratio > VERY_LONG) odd.push({ kind: 'very-long', message: `${width} × ${height} px, ${ratio.toFixed(1)} times as long as wide` });
+  if (ratio > VERY_LONG)
+    odd.push({ kind: 'very-long', message: `${width} × ${height} px, ${ratio.toFixed(1)} times as long as wide` });
   const pages = metadata?.pages ?? 1;
   if (pages > 1) odd.push({ kind: 'moving', message: `${pages} pictures in one file, the first is used` });
   if (metadata?.space === 'cmyk') odd.push({ kind: 'print-colours', message: 'CMYK, turned into RGB' });

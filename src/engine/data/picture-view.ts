@@ -15,7 +15,9 @@ export async function encodeFitting(picture: Raster, longest: number, type: View
     fit: 'inside',
     withoutEnlargement: true,
   });
-  return new Uint8Array(await (type === 'webp' ? fitting.webp({ quality: 80, effort: 2 }) : fitting.jpeg({ quality: 90 })).toBuffer());
+  return new Uint8Array(
+    await (type === 'webp' ? fitting.webp({ quality: 80, effort: 2 }) : fitting.jpeg({ quality: 90 })).toBuffer(),
+  );
 }
 
 const decodeFor = async (path: string, longest: number, options: DecodeOptions): Promise<DecodedPicture> =>
@@ -34,7 +36,11 @@ export async function viewPicture(
 /** What could be read of a broken file, as PNG in full size, the rest transparent. @throws PictureError */
 export async function viewPart(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const { width, height, rgba } = await readablePart(await readPictureFile(path), Infinity);
-  return new Uint8Array(await sharp(rgba, { raw: { width, height, channels: 4 } }).png({ compressionLevel: 3 }).toBuffer());
+  return new Uint8Array(
+    await sharp(rgba, { raw: { width, height, channels: 4 } })
+      .png({ compressionLevel: 3 })
+      .toBuffer(),
+  );
 }
 
 /** The middle of the picture, filling width × height. RGB, 8 bits. @throws PictureError, LargePicture */

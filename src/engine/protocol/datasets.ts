@@ -15,7 +15,7 @@ export type LabelSource = z.infer<typeof labelSource>;
 
 /** What is held out of training. A table's own split wins where it has one. */
 export const holdOut = z.discriminatedUnion('kind', [
-  /** Of each class, at least one. */
+  /** Spread over the classes in proportion to their sizes, never a whole class, as runs draw it. */
   z.strictObject({ kind: z.literal('share'), share: z.number().min(0).max(0.9), seed: count }),
   /** So many of each class, at most half of it. */
   z.strictObject({ kind: z.literal('each'), count: z.number().int().min(1).max(1_000_000), seed: count }),

@@ -1,15 +1,10 @@
 /** The same file twice, and nearly the same picture: groups, what to keep of each, and what that does to the split. */
 import { z } from 'zod';
 import { change } from './datasets';
-import { bytes, count, datasetId, histogram, pictureId, pictureIds, runName, share, slice, taskId, time } from './values';
+import { bytes, count, datasetId, histogram, pictureId, pictureIds, share, slice, taskId, time } from './values';
 
-/**
- * hash: of the picture, 64 bits; similarity = 1 − differing bits / 64. features: of a run's teacher; similarity = cosine, 0 … 1.
- */
-export const comparison = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('hash') }),
-  z.strictObject({ kind: z.literal('features'), run: runName }),
-]);
+/** hash: of the picture, 64 bits; similarity = 1 − differing bits / 64. Pairs are looked for down to 57 / 64 = 0.89. */
+export const comparison = z.discriminatedUnion('kind', [z.strictObject({ kind: z.literal('hash') })]);
 export type Comparison = z.infer<typeof comparison>;
 
 /** Which picture of a group is kept by itself. */
@@ -54,7 +49,7 @@ const group = z.object({
   kind: z.enum(['same-file', 'nearly']),
   /** Least similarity to the kept one; 1 for the same file. */
   similarity: share,
-  /** "cropped, recoloured", "a burst, within 1.2 s", "three folders"; '' where nothing is to be said. */
+  /** "other sizes", "a burst, within 1.2 s", "three folders"; '' where nothing is to be said. */
   remark: z.string(),
   acrossSplit: z.boolean(),
   acrossClasses: z.boolean(),
@@ -67,8 +62,7 @@ export type DuplicateGroup = z.infer<typeof group>;
 
 export const duplicateMethods = {
   /**
-   * Compares all pictures (a task, minutes for features). What is known of unchanged files is used again. Errors: not-found, user
-   * (the run has no checkpoint), busy (features while a run is going).
+   * Compares all pictures (a task). Errors: not-found, busy (the folder is being read).
    */
   'duplicates.search': {
     params: z.strictObject({ dataset: datasetId, by: comparison }),
@@ -106,18 +100,13 @@ export const duplicateMethods = {
     params: z.strictObject({ ...shown, ...slice }),
     result: z.object({ revision: count, total: count, groups: z.array(group) }),
   },
-  /**
-   * Two pictures beside each other. `covers`: share of the larger that the smaller shows, where it can be told. Errors:
-   * not-found.
-   */
+  /** Two pictures beside each other. Errors: not-found. */
   'duplicates.compare': {
     params: z.strictObject({ dataset: datasetId, first: pictureId, second: pictureId }),
     result: z.object({
-      features: share.nullable(),
       /** Of 64. */
       hashBits: count,
       sameFile: z.boolean(),
-      covers: share.nullable(),
     }),
   },
   /** Decides by hand: `keep` are kept of the group, its others not; null: the rule decides again. Errors: not-found. */

@@ -10,7 +10,6 @@ import {
   classIndex,
   count,
   datasetId,
-  float32Array,
   float64Array,
   histogram,
   int32Array,
@@ -19,7 +18,6 @@ import {
   pictureId,
   pictureIds,
   range,
-  runName,
   slice,
   text,
   time,
@@ -209,14 +207,6 @@ export const pictureMethods = {
   },
   /** All about one. Errors: not-found. */
   'pictures.detail': { params: z.strictObject({ dataset: datasetId, picture: pictureId }), result: pictureDetail },
-  /**
-   * The pictures most alike by the features of a run that are stored for this dataset (`duplicates.search` with that run stores
-   * them); `run: null`: none are. Similarity: cosine, −1 … 1. Errors: not-found.
-   */
-  'pictures.alike': {
-    params: z.strictObject({ dataset: datasetId, picture: pictureId, count: z.number().int().min(1).max(100) }),
-    result: z.object({ run: runName.nullable(), ids: uint32Array(), similarities: float32Array() }),
-  },
   /**
    * The bytes behind a picture's address: what the scheme `ibot-picture:` and `ibot serve` answer with; windows use addresses,
    * never this. Upright, never enlarged, longer side at most `size`; thumbnails (up to 512) come from the cache. `partial`: what

@@ -1,6 +1,5 @@
 /** What is the matter with files of a dataset: those left out since they cannot be read, and odd ones that are used. */
 import { z } from 'zod';
-import { change } from './datasets';
 import {
   bytes,
   count,
@@ -62,8 +61,8 @@ const problem = z.object({
   kind: problemKind,
   /** "Ends at line 1,911 of 3,024". */
   message: z.string(),
-  /** left-out by the program, or since somebody said so; part: the readable part is used. */
-  done: z.enum(['left-out', 'used', 'part']),
+  /** left-out by the program, or since somebody said so. */
+  done: z.enum(['left-out', 'used']),
   bytes: bytes.nullable(),
   seen: z.boolean(),
   version: count,
@@ -111,11 +110,6 @@ export const problemMethods = {
   },
   /** Reads files again (a task when many): those that are well now are used. Errors: not-found. */
   'problems.retry': { params: some, result: z.object({ task: taskId }) },
-  /**
-   * Uses the readable part of cut-short files: the missing part is cropped off wherever the picture is read. Errors: not-found,
-   * user (nothing readable).
-   */
-  'problems.usePart': { params: z.strictObject({ dataset: datasetId, pictures: pictureIds }), result: change },
   /** The list as CSV: path, kind, message, done, bytes. Errors: not-found. */
   'problems.table': { params: z.strictObject({ dataset: datasetId }), result: textFile },
 };

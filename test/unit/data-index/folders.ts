@@ -1,16 +1,22 @@
 /** Small folders of pictures, and datasets of them, for tests of the index. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { DecodePool } from '../../../src/engine/data';
-import { DatasetIndex, scanDataset, Thumbnails, type IndexedDataset, type LabelSource } from '../../../src/engine/data/index/index';
+import {
+  DatasetIndex,
+  scanDataset,
+  Thumbnails,
+  type IndexedDataset,
+  type LabelSource,
+} from '../../../src/engine/data/index/index';
 import { Purpose, Random } from '../../../src/engine/random';
 import { temporaryFolder } from '../../support/temporary-folder';
 
 export const pool = new DecodePool({ workers: 0 });
 
 /** Blobs of colour that are different for each seed. */
-export function picture(seed: number, width = 96, height = 72): sharp.Sharp {
+export function picture(seed: number, width = 96, height = 72): Sharp {
   const random = new Random(seed, Purpose.test);
   const small = Uint8Array.from({ length: 8 * 6 * 3 }, () => Math.floor(random.uniform() * 256));
   return sharp(small, { raw: { width: 8, height: 6, channels: 3 } }).resize(width, height, { kernel: 'cubic' });
@@ -49,7 +55,10 @@ export async function scan(dataset: IndexedDataset, library: Library, signal = n
   await scanDataset(dataset, { pool, thumbnails: library.thumbnails, signal, report: () => undefined });
 }
 
-export async function indexed(folder: string, labels: LabelSource = { kind: 'folders' }): Promise<{ library: Library; dataset: IndexedDataset }> {
+export async function indexed(
+  folder: string,
+  labels: LabelSource = { kind: 'folders' },
+): Promise<{ library: Library; dataset: IndexedDataset }> {
   const library = openLibrary();
   const { dataset } = await library.index.add(folder, labels);
   await scan(dataset, library);

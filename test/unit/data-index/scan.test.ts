@@ -187,7 +187,10 @@ test('the same folder is one dataset; folders of the library are refused; names 
   const folder = await twoClasses();
   const library = openLibrary();
   const first = await library.index.add(folder, { kind: 'folders' });
-  expect(await library.index.add(`${folder}/../${folder.split('/').at(-1)}`, { kind: 'none' })).toEqual({ ...first, existed: true });
+  expect(await library.index.add(`${folder}/../${folder.split('/').at(-1)}`, { kind: 'none' })).toEqual({
+    ...first,
+    existed: true,
+  });
   await expect(library.index.add(library.folder, { kind: 'none' })).rejects.toThrow(/belongs to the library/);
   await expect(library.index.add(join(folder, 'no'), { kind: 'none' })).rejects.toThrow(/cannot be read/);
   const other = join(temporaryFolder(), folder.split('/').at(-1)!);

@@ -51,7 +51,9 @@ const HASH_FIELDS = {
   content3: Uint32Array,
 } as const;
 
-type Arrays<Fields> = { -readonly [Name in keyof Fields]: Fields[Name] extends new (length: number) => infer Array ? Array : never };
+type Arrays<Fields> = {
+  -readonly [Name in keyof Fields]: Fields[Name] extends new (length: number) => infer Array ? Array : never;
+};
 type Fields = Record<string, typeof Float64Array | typeof Uint32Array | typeof Int32Array>;
 type AnyArray = Float64Array | Uint32Array | Int32Array;
 

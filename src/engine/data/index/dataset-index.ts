@@ -52,6 +52,10 @@ export class DatasetIndex {
     return [...this.datasets.values()].sort((a, b) => b.record.opened - a.record.opened);
   }
 
+  has(id: string): boolean {
+    return this.datasets.has(id);
+  }
+
   /** Undefined: there is none. Columns of those that were not looked at for long leave memory, but for `keep`. */
   get(id: string, keep: (dataset: IndexedDataset) => boolean = () => true): IndexedDataset | undefined {
     const dataset = this.datasets.get(id);

@@ -106,7 +106,9 @@ export class IndexedDataset {
       const separations = this.sql.prepare('SELECT pictures FROM separation WHERE dataset = ? ORDER BY id').all(this.number);
       this.loadedDecisions = {
         choices: new Map((choices as [number, number][]).map(([picture, keep]) => [picture, keep === 1])),
-        separations: (separations as { pictures: Uint8Array }[]).map(({ pictures }) => new Uint32Array(new Uint8Array(pictures).buffer)),
+        separations: (separations as { pictures: Uint8Array }[]).map(
+          ({ pictures }) => new Uint32Array(new Uint8Array(pictures).buffer),
+        ),
       };
     }
     return this.loadedDecisions;
@@ -246,7 +248,9 @@ export class IndexedDataset {
       }
     }
     const loose = this.sql
-      .prepare('SELECT count(*) AS all_, coalesce(sum(1 - seen), 0) AS unseen FROM loose_problem WHERE dataset = ? AND generation IN (0, ?)')
+      .prepare(
+        'SELECT count(*) AS all_, coalesce(sum(1 - seen), 0) AS unseen FROM loose_problem WHERE dataset = ? AND generation IN (0, ?)',
+      )
       .get(this.number, this.record.generation) as { all_: number; unseen: number };
     counts.problems += loose.all_;
     counts.unseenProblems += loose.unseen;
@@ -271,8 +275,15 @@ export class IndexedDataset {
   /** Notes on the problems of given pictures. */
   notes(pictures: ArrayLike<number>): Map<string, { message: string; decoder: string | null }> {
     const rows = this.sql
-      .prepare('SELECT picture, kind, message, decoder FROM note WHERE dataset = ? AND picture IN (SELECT value FROM json_each(?))')
-      .all(this.number, jsonOf(Array.from(pictures))) as { picture: number; kind: string; message: string; decoder: string | null }[];
+      .prepare(
+        'SELECT picture, kind, message, decoder FROM note WHERE dataset = ? AND picture IN (SELECT value FROM json_each(?))',
+      )
+      .all(this.number, jsonOf(Array.from(pictures))) as {
+      picture: number;
+      kind: string;
+      message: string;
+      decoder: string | null;
+    }[];
     return new Map(rows.map(({ picture, kind, message, decoder }) => [`${picture} ${kind}`, { message, decoder }]));
   }
 }

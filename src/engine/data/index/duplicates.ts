@@ -53,7 +53,10 @@ export async function searchDuplicates(
   });
   const low = Uint32Array.from(firsts, (picture) => hashLow[picture]!);
   const high = Uint32Array.from(firsts, (picture) => hashHigh[picture]!);
-  const found = await findHashPairs(low, high, { signal: progress.signal, report: (done) => progress.report(done, firsts.length) });
+  const found = await findHashPairs(low, high, {
+    signal: progress.signal,
+    report: (done) => progress.report(done, firsts.length),
+  });
   const nearest = await nearestCounts(low, high, found.nearest, progress.signal);
   // Those with an equal are at no distance, whatever is next to them.
   nearest[0]! += equals;
@@ -64,7 +67,8 @@ export async function searchDuplicates(
     pairs[triples.length + i + 1] = firsts[found.pairs[i + 1]!]!;
     pairs[triples.length + i + 2] = found.pairs[i + 2]!;
   }
-  const bytes = (array: Uint32Array | Float64Array): Buffer => Buffer.from(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
+  const bytes = (array: Uint32Array | Float64Array): Buffer =>
+    Buffer.from(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
   dataset.sql
     .prepare('INSERT OR REPLACE INTO duplicate_search VALUES (?, ?, ?, ?)')
     .run(dataset.number, Date.now(), bytes(pairs), bytes(nearest));
@@ -148,7 +152,9 @@ export interface ShownGroups {
 export const shownGroups = (dataset: IndexedDataset, shown: ShownGroups): readonly DuplicateGroup[] =>
   groupsOf(dataset, shown.threshold).filter(
     (group) =>
-      shown.kinds.includes(group.kind) && (!shown.acrossSplit || group.acrossSplit) && (!shown.acrossClasses || group.acrossClasses),
+      shown.kinds.includes(group.kind) &&
+      (!shown.acrossSplit || group.acrossSplit) &&
+      (!shown.acrossClasses || group.acrossClasses),
   );
 
 /** Pictures of groups that are used now and not kept. */
@@ -182,7 +188,7 @@ class DisjointSets {
   private root(picture: number): number {
     let root = picture;
     while (this.parent[root] !== root) root = this.parent[root]!;
-    for (let at = picture; at !== root; ) {
+    for (let at = picture; at !== root;) {
       const next = this.parent[at]!;
       this.parent[at] = root;
       at = next;

@@ -57,10 +57,14 @@ export class EditLog {
     const decided = decisions && copyOf(decisions);
     change();
     const pictures: number[] = [];
+    let changed = 0;
     for (let i = 0; i < length; i++) {
       if (flags[i] === before.flags[i] && classes[i] === before.classes[i] && problems[i] === before.problems[i]) continue;
       pictures.push(i);
       table.touch(i);
+      // A new class moves the indices of others, which changes nothing for their pictures.
+      const isSameClass = edited.classes[before.classes[i]!] === record.classes[classes[i]!];
+      if (!isSameClass || flags[i] !== before.flags[i] || problems[i] !== before.problems[i]) changed++;
     }
     const undo = this.keep({
       pictures: Uint32Array.from(pictures),
@@ -70,7 +74,7 @@ export class EditLog {
       record: edited,
       decisions: decided,
     });
-    return { changed: pictures.length, undo };
+    return { changed, undo };
   }
 
   /** Takes a change back. @returns undefined where it is not known any more */

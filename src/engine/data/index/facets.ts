@@ -50,9 +50,18 @@ export function facetsOf(dataset: IndexedDataset, filter: Filter, bins: number, 
   return {
     total,
     classes: [...byClass.values()].sort((a, b) => b.count - a.count || a.index - b.index),
-    shorterSide: logHistogram(values(Condition.shorterSide, (i) => Math.min(width[i]!, height[i]!)), bins),
-    aspect: aspectHistogram(values(Condition.aspect, (i) => width[i]! / height[i]!), bins),
-    bytes: logHistogram(values(Condition.bytes, (i) => size[i]!), bins),
+    shorterSide: logHistogram(
+      values(Condition.shorterSide, (i) => Math.min(width[i]!, height[i]!)),
+      bins,
+    ),
+    aspect: aspectHistogram(
+      values(Condition.aspect, (i) => width[i]! / height[i]!),
+      bins,
+    ),
+    bytes: logHistogram(
+      values(Condition.bytes, (i) => size[i]!),
+      bins,
+    ),
     training,
     heldOut,
     uses: { used: uses[0]!, leftOut: uses[1]!, unreadable: uses[2]! },
@@ -111,7 +120,8 @@ export type AttributeColumn =
 export function attributeColumn(dataset: IndexedDataset, name: string, ids: Uint32Array): AttributeColumn | undefined {
   const attribute = dataset.attribute(name);
   if (!attribute) return undefined;
-  if (attribute.kind === 'number') return { kind: 'number', numbers: Float64Array.from(ids, (id) => attribute.numbers[id] ?? NaN) };
+  if (attribute.kind === 'number')
+    return { kind: 'number', numbers: Float64Array.from(ids, (id) => attribute.numbers[id] ?? NaN) };
   const counts = new Map<number, number>();
   for (const id of ids) {
     const code = attribute.codes[id] ?? -1;

@@ -24,7 +24,9 @@ export interface Filter {
   readonly problems?: readonly string[] | undefined;
   readonly duplicates?: boolean | undefined;
   readonly attributes?:
-    | readonly ({ readonly name: string; readonly values: readonly string[] } | { readonly name: string; readonly range: Range })[]
+    | readonly (
+        { readonly name: string; readonly values: readonly string[] } | { readonly name: string; readonly range: Range }
+      )[]
     | undefined;
   readonly pictures?: Uint32Array | undefined;
 }
@@ -75,7 +77,10 @@ export class Filtered {
     if (bytes) this.demandRange(Condition.bytes, bytes, (i) => size[i]!);
     if (filter.taken) this.demandRange(Condition.always, filter.taken, (i) => taken[i]!);
     if (filter.problems) {
-      const bits = PROBLEM_KINDS.filter((kind) => filter.problems!.includes(kind)).reduce((sum, kind) => sum | problemBit(kind), 0);
+      const bits = PROBLEM_KINDS.filter((kind) => filter.problems!.includes(kind)).reduce(
+        (sum, kind) => sum | problemBit(kind),
+        0,
+      );
       this.demand(Condition.always, (i) => (problems[i]! & bits) !== 0);
     }
     if (filter.text) this.demandMembers(source.withText(filter.text), true);
@@ -149,4 +154,3 @@ function digest(words: Uint32Array): string {
   }
   return `${a >>> 0}:${b >>> 0}`;
 }
-

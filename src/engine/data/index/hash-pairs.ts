@@ -82,7 +82,12 @@ const SAMPLE = 2000;
  * How far hashes are from their nearest, in bits, 0 … 25 counted in `counts[bits]`, what is farther left out. Beyond `MOST_BITS`
  * a sample stands for all where there are many.
  */
-export async function nearestCounts(low: Uint32Array, high: Uint32Array, nearest: Uint8Array, signal: AbortSignal): Promise<Float64Array> {
+export async function nearestCounts(
+  low: Uint32Array,
+  high: Uint32Array,
+  nearest: Uint8Array,
+  signal: AbortSignal,
+): Promise<Float64Array> {
   const counts = new Float64Array(26);
   const far: number[] = [];
   nearest.forEach((bits, i) => (bits <= MOST_BITS ? counts[bits]!++ : far.push(i)));

@@ -7,7 +7,10 @@ export function ignoring(patterns: readonly string[]): (path: string) => boolean
   const tests = patterns
     .filter((pattern) => pattern.trim() !== '')
     .map((pattern) => {
-      const source = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '[^/]*').replace(/\?/g, '[^/]');
+      const source = pattern
+        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+        .replace(/\*/g, '[^/]*')
+        .replace(/\?/g, '[^/]');
       return { expression: new RegExp(`^${source}$`, 'i'), nameAlone: !pattern.includes('/') };
     });
   return (path) => {

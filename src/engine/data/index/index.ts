@@ -26,7 +26,7 @@ export type { Filter } from './filter';
 export { edgesBetween } from './histogram';
 export { keptOf, type KeepRule } from './keep-rule';
 export { applyLabels, readLabels, setClassNames } from './labels';
-export { lastMeasurement, measure, meanPicture } from './measurement';
+export { lastMeasurement, measure, meanPicture, measurementKey } from './measurement';
 export { PROBLEM_WORDS, type ProblemKind } from './problem-kinds';
 export { firstKind, noteBroken, picturesOf, problemGroups, problemRows, problemTable, rowsOf, seeProblems } from './problem-list';
 export type { DatasetRecord, HoldOutRule, LabelSource } from './record';

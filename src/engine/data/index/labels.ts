@@ -95,7 +95,8 @@ function saveTable(dataset: IndexedDataset, { table, pictures }: ReadLabels): vo
   const put = sql.prepare('INSERT INTO loose_problem (dataset, kind, path, message, seen, generation) VALUES (?, ?, ?, ?, 0, ?)');
   inTransaction(sql, () => {
     saveAttributes(sql, number, record.generation, attributes);
-    for (const { path, reason } of table?.problems ?? []) put.run(number, 'no-such-picture', path, sentence(reason), record.generation);
+    for (const { path, reason } of table?.problems ?? [])
+      put.run(number, 'no-such-picture', path, sentence(reason), record.generation);
   });
 }
 

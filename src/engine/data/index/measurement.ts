@@ -1,4 +1,5 @@
 /** Brightness, colours and mean pictures: from a small version of each picture, or of a fair sample of a large set. */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { DecodePool } from '../decode-pool';
 import { PictureError } from '../problems';
@@ -18,7 +19,8 @@ const IN_FLIGHT = 4;
 
 const numbers = z.array(z.number());
 const stored = z.object({
-  revision: z.number(),
+  /** Of what was measured: `measurementKey`. */
+  key: z.string(),
   at: z.number(),
   /** Share of all pictures. */
   looked: z.number(),
@@ -33,14 +35,26 @@ const stored = z.object({
 });
 export type Measurement = z.infer<typeof stored>;
 
-/** The last one, of whatever revision. */
+/** Changes with the pictures that are used, their content and their classes, and with nothing else. */
+export function measurementKey(dataset: IndexedDataset): string {
+  const { class: classes, version } = dataset.columns;
+  const hash = createHash('sha256');
+  const used = usedPictures(dataset);
+  for (const values of [used, used.map((id) => version[id]!), Int32Array.from(used, (id) => classes[id]!)]) hash.update(values);
+  return hash.update(JSON.stringify(dataset.record.classes)).digest('hex');
+}
+
+/** The last one, of whatever key. */
 export function lastMeasurement({ sql, number }: IndexedDataset): Measurement | undefined {
   const row = sql.prepare('SELECT record FROM measurement WHERE dataset = ?').get(number) as { record: string } | undefined;
   return row && stored.parse(JSON.parse(row.record));
 }
 
 /** The mean picture of a class, RGBA; undefined: not made. */
-export function meanPicture(dataset: IndexedDataset, index: number): { width: number; height: number; rgba: Uint8Array } | undefined {
+export function meanPicture(
+  dataset: IndexedDataset,
+  index: number,
+): { width: number; height: number; rgba: Uint8Array } | undefined {
   const measured = lastMeasurement(dataset);
   const place = measured?.classes.indexOf(index < 0 ? null : (dataset.record.classes[index] ?? '')) ?? -1;
   if (place < 0) return undefined;
@@ -62,7 +76,7 @@ export async function measure(
     report(done: number, total: number): void;
   },
 ): Promise<void> {
-  const { revision } = dataset.record;
+  const key = measurementKey(dataset);
   const { chosen, weights } = sampleOf(dataset);
   const sums = new Sums();
   const means = new Map<number, { sum: Float64Array; count: number }>();
@@ -85,14 +99,16 @@ export async function measure(
   await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
   const classes = [...means.keys()].sort((a, b) => a - b);
   const record: Measurement = {
-    revision,
+    key,
     at: Date.now(),
     looked: chosen.length / Math.max(1, usedPictures(dataset).length),
     ...sums.result(),
     classes: classes.map((index) => (index < 0 ? null : (dataset.record.classes[index] ?? null))),
   };
   const bytes = Buffer.concat(
-    classes.map((index) => Buffer.from(Uint8Array.from(means.get(index)!.sum, (sum) => Math.round(sum / means.get(index)!.count)))),
+    classes.map((index) =>
+      Buffer.from(Uint8Array.from(means.get(index)!.sum, (sum) => Math.round(sum / means.get(index)!.count))),
+    ),
   );
   dataset.sql.prepare('INSERT OR REPLACE INTO measurement VALUES (?, ?, ?)').run(dataset.number, JSON.stringify(record), bytes);
 }
@@ -101,7 +117,10 @@ export async function measure(
 function sampleOf(dataset: IndexedDataset): { chosen: Uint32Array; weights: ReadonlyMap<number, number> } {
   const { class: classes } = dataset.columns;
   const used = new Set(usedPictures(dataset));
-  const chosen = dataset.order({ by: 'mixed' }).filter((picture) => used.has(picture)).slice(0, SAMPLE);
+  const chosen = dataset
+    .order({ by: 'mixed' })
+    .filter((picture) => used.has(picture))
+    .slice(0, SAMPLE);
   const count = (pictures: Iterable<number>): Map<number, number> => {
     const counts = new Map<number, number>();
     for (const picture of pictures) counts.set(classes[picture]!, (counts.get(classes[picture]!) ?? 0) + 1);
@@ -161,4 +180,3 @@ class Sums {
     };
   }
 }
-

@@ -18,9 +18,7 @@ export class Paths {
 
   /** Gives the pictures from `first` on their paths. Lets others work in between. */
   async append(first: number, paths: readonly string[]): Promise<void> {
-    const put = this.sql.prepare(
-      `INSERT INTO path SELECT ?, value->>0, value->>1, value->>2 FROM json_each(?)`,
-    );
+    const put = this.sql.prepare(`INSERT INTO path SELECT ?, value->>0, value->>1, value->>2 FROM json_each(?)`);
     for (let from = 0; from < paths.length; from += AT_ONCE) {
       const rows = paths.slice(from, from + AT_ONCE).map((path, i) => [first + from + i, path, foldedOf(path)]);
       put.run(this.dataset, JSON.stringify(rows));
@@ -47,8 +45,9 @@ export class Paths {
   /** All, by id: the path of picture i is at i. */
   async all(length: number): Promise<string[]> {
     const paths: string[] = new Array<string>(length).fill('');
-    const part = this.sql
-      .prepare('SELECT json_group_array(path) AS paths FROM (SELECT path FROM path WHERE dataset = ? AND picture >= ? AND picture < ? ORDER BY picture)');
+    const part = this.sql.prepare(
+      'SELECT json_group_array(path) AS paths FROM (SELECT path FROM path WHERE dataset = ? AND picture >= ? AND picture < ? ORDER BY picture)',
+    );
     for (let from = 0; from < length; from += 50_000) {
       const { paths: text } = part.get(this.dataset, from, from + 50_000) as { paths: string };
       (JSON.parse(text) as string[]).forEach((path, i) => (paths[from + i] = path));

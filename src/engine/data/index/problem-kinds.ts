@@ -19,7 +19,10 @@ export const problemBit = (kind: ProblemKind): number => 1 << PROBLEM_KINDS.inde
 /** Bits of kinds that leave a file out. */
 export const UNREADABLE_BITS = UNREADABLE_KINDS.reduce((bits, kind) => bits | problemBit(kind), 0);
 /** Bits that come from looking at a file; the others come from tables and runs. */
-export const LOOK_BITS = PROBLEM_KINDS.slice(0, PROBLEM_KINDS.indexOf('not-in-table')).reduce((bits, kind) => bits | problemBit(kind), 0);
+export const LOOK_BITS = PROBLEM_KINDS.slice(0, PROBLEM_KINDS.indexOf('not-in-table')).reduce(
+  (bits, kind) => bits | problemBit(kind),
+  0,
+);
 
 /** Kinds of left-out files first. */
 export const severityOf = (kind: ProblemKind): 'left-out' | 'used' => (PROBLEM_KINDS.indexOf(kind) < 8 ? 'left-out' : 'used');

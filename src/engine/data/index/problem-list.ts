@@ -81,7 +81,10 @@ export function problemRows(
     if (first >= end) continue;
     const pictures = picturesOf(dataset, group.kind, text);
     problems.push(...rowsOf(dataset, group.kind, pictures.slice(first, end)));
-    const loose = looseOf(dataset, group.kind, text).slice(Math.max(0, first - pictures.length), Math.max(0, end - pictures.length));
+    const loose = looseOf(dataset, group.kind, text).slice(
+      Math.max(0, first - pictures.length),
+      Math.max(0, end - pictures.length),
+    );
     problems.push(...loose.map(looseRow));
   }
   return { total: start, problems };
@@ -156,7 +159,9 @@ export function noteBroken(dataset: IndexedDataset, broken: readonly { readonly 
 /** The whole list as CSV. */
 export function problemTable(dataset: IndexedDataset): string {
   const { problems } = problemRows(dataset, { from: 0, count: Infinity });
-  const lines = problems.map(({ path, kind, message, done, bytes }) => [path, kind, message, done, bytes ?? ''].map(csvField).join(','));
+  const lines = problems.map(({ path, kind, message, done, bytes }) =>
+    [path, kind, message, done, bytes ?? ''].map(csvField).join(','),
+  );
   return `${['path,kind,message,done,bytes', ...lines].join('\r\n')}\r\n`;
 }
 

@@ -20,6 +20,8 @@ export interface ScanContext {
   readonly thumbnails: Thumbnails | undefined;
   readonly signal: AbortSignal;
   report(done: number, total: number | null): void;
+  /** When it was broken off: whether the next start of the program is to go on by itself. Default: no. */
+  goesOnLater?(): boolean;
 }
 
 /** Pictures that are looked at at a time. */
@@ -52,8 +54,10 @@ export async function scanDataset(dataset: IndexedDataset, context: ScanContext)
     dataset.saveRecord();
   } catch (error) {
     const isAborted = context.signal.aborted;
-    Object.assign(record, { going: false, state: isAborted ? 'partial' : 'failed' });
-    if (!isAborted) record.message = error instanceof UserError ? error.message : 'Something unexpected ended the scan: scan the folder again.';
+    const going = isAborted && (context.goesOnLater?.() ?? false);
+    Object.assign(record, { going, state: isAborted ? 'partial' : 'failed' });
+    if (!isAborted)
+      record.message = error instanceof UserError ? error.message : 'Something unexpected ended the scan: scan the folder again.';
     dataset.saveRecord();
     throw error;
   }
@@ -64,12 +68,16 @@ async function takeListing(dataset: IndexedDataset, found: Scan): Promise<{ adde
   const { record, table } = dataset;
   const isIgnored = ignoring(record.ignore);
   const pictures = found.pictures.filter(({ path }) => !isIgnored(path));
-  if (pictures.length === 0) throw new UserError(`All pictures in ${record.folder} have names that are ignored: change what is ignored.`);
+  if (pictures.length === 0)
+    throw new UserError(`All pictures in ${record.folder} have names that are ignored: change what is ignored.`);
   const known = new Map((await dataset.paths.all(record.length)).map((path, id) => [path, id]));
   const fresh = pictures.filter(({ path }) => !known.has(path));
   const first = record.length;
   // Rows and the record that counts them belong together.
-  await appendRows(dataset, fresh.map(({ path }) => path));
+  await appendRows(
+    dataset,
+    fresh.map(({ path }) => path),
+  );
   fresh.forEach(({ path }, i) => known.set(path, first + i));
 
   const { flags, size, modified, rank, version } = table.columns;
@@ -119,7 +127,9 @@ async function appendRows(dataset: IndexedDataset, paths: readonly string[]): Pr
 
 function noteFolders({ sql, number }: IndexedDataset, found: Scan): void {
   inTransaction(sql, () => {
-    const seen = sql.prepare(`SELECT path FROM loose_problem WHERE dataset = ? AND kind = 'unreadable-folder' AND seen = 1`).all(number);
+    const seen = sql
+      .prepare(`SELECT path FROM loose_problem WHERE dataset = ? AND kind = 'unreadable-folder' AND seen = 1`)
+      .all(number);
     const wasSeen = new Set((seen as { path: string }[]).map(({ path }) => path));
     sql.prepare(`DELETE FROM loose_problem WHERE dataset = ? AND kind = 'unreadable-folder'`).run(number);
     const put = sql.prepare(
@@ -153,7 +163,9 @@ async function takeLabels(dataset: IndexedDataset, first: number): Promise<void>
 /** Looks at all pictures that are present and were not looked at yet. */
 async function readAll(dataset: IndexedDataset, context: ScanContext): Promise<void> {
   const { signal } = context;
-  const waiting = dataset.order({ by: 'path' }).filter((id) => (dataset.columns.flags[id]! & (Flag.present | Flag.read)) === Flag.present);
+  const waiting = dataset
+    .order({ by: 'path' })
+    .filter((id) => (dataset.columns.flags[id]! & (Flag.present | Flag.read)) === Flag.present);
   await lookAt(dataset, waiting, context);
   signal.throwIfAborted();
 }
@@ -220,6 +232,8 @@ function takeLook(dataset: IndexedDataset, picture: number, look: PictureLook): 
     columns.flags[picture]! &= ~Flag.present;
     return;
   }
+  // Mended meanwhile: other pixels need another address.
+  if (columns.size[picture] !== look.size || columns.modified[picture] !== look.modified) columns.version[picture]!++;
   columns.size[picture] = look.size;
   columns.modified[picture] = look.modified;
   columns.taken[picture] = look.taken ?? NaN;
@@ -232,8 +246,14 @@ function takeLook(dataset: IndexedDataset, picture: number, look: PictureLook): 
   const flags = columns.flags[picture]! & 0xffff & ~(Flag.unreadable | Flag.turned);
   const isUnreadable = (bits & UNREADABLE_BITS) !== 0;
   columns.flags[picture] =
-    flags | Flag.read | (isUnreadable ? Flag.unreadable : 0) | (look.turned ? Flag.turned : 0) | (FORMATS.indexOf(look.format) << FORMAT_SHIFT);
+    flags |
+    Flag.read |
+    (isUnreadable ? Flag.unreadable : 0) |
+    (look.turned ? Flag.turned : 0) |
+    (FORMATS.indexOf(look.format) << FORMAT_SHIFT);
   [hashes.hashLow[picture], hashes.hashHigh[picture]] = look.hash;
   const content = new DataView(look.content.buffer, look.content.byteOffset, 16);
-  [hashes.content0, hashes.content1, hashes.content2, hashes.content3].forEach((array, i) => (array[picture] = content.getUint32(i * 4)));
+  [hashes.content0, hashes.content1, hashes.content2, hashes.content3].forEach(
+    (array, i) => (array[picture] = content.getUint32(i * 4)),
+  );
 }

@@ -55,7 +55,10 @@ export function sizeStatistics(dataset: IndexedDataset, enlargedBelow: number): 
     classes,
     sizes: sizeGrid(used, width, height),
     enlarged,
-    aspect: aspectHistogram(valuesOf((i) => width[i]! / height[i]!), BINS),
+    aspect: aspectHistogram(
+      valuesOf((i) => width[i]! / height[i]!),
+      BINS,
+    ),
     extremeAspects: extreme,
     bytesHistogram: logHistogram(sizes, BINS),
     medianBytes: sorted.length === 0 ? 0 : (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2,
@@ -119,7 +122,10 @@ function adviceOn(
   if (least && named.length > 1 && least.heldOut < 50) {
     // Half the width of the 95% interval at an accuracy of one half to seven tenths: 1.96 √(p (1 − p) / n).
     const points = least.heldOut === 0 ? null : Math.round(196 * Math.sqrt(0.25 / least.heldOut));
-    const message = points === null ? 'Nothing can be said about how well it is told.' : `Its accuracy cannot be told closer than ± ${points} points.`;
+    const message =
+      points === null
+        ? 'Nothing can be said about how well it is told.'
+        : `Its accuracy cannot be told closer than ± ${points} points.`;
     const each = Math.min(ENOUGH_HELD_OUT, Math.floor(Math.max(...named.map(all)) / 2));
     const title = `${capital(name(least))} has ${least.heldOut === 1 ? 'one held-out picture' : `${least.heldOut} held-out pictures`}.`;
     advice.push({ code: 'few-held-out', title, message, holdOutEach: each > least.heldOut ? each : null });
@@ -133,11 +139,21 @@ function adviceOn(
   }
   if (pictures > 0 && enlarged > pictures / 4) {
     const title = `${Math.round((100 * enlarged) / pictures)}% of the pictures have a side under ${enlargedBelow} px.`;
-    advice.push({ code: 'small-pictures', title, message: 'They are enlarged before they are cropped: a smaller crop size trains faster and shows as much.', holdOutEach: null });
+    advice.push({
+      code: 'small-pictures',
+      title,
+      message: 'They are enlarged before they are cropped: a smaller crop size trains faster and shows as much.',
+      holdOutEach: null,
+    });
   }
   if (pictures > 0 && pictures < 500) {
     const title = `There are ${pictures} pictures.`;
-    advice.push({ code: 'few-pictures', title, message: 'A network learns little from so few: a thousand and more are better.', holdOutEach: null });
+    advice.push({
+      code: 'few-pictures',
+      title,
+      message: 'A network learns little from so few: a thousand and more are better.',
+      holdOutEach: null,
+    });
   }
   return advice;
 }
@@ -157,7 +173,11 @@ export async function statisticsTable(dataset: IndexedDataset): Promise<string> 
   const paths = await dataset.paths.all(dataset.length);
   for (const i of used) {
     const side = columns.flags[i]! & Flag.heldOut ? 'held-out' : 'train';
-    lines.push([paths[i]!, named(columns.class[i]!), side, columns.width[i]!, columns.height[i]!, columns.size[i]!].map(csvField).join(','));
+    lines.push(
+      [paths[i]!, named(columns.class[i]!), side, columns.width[i]!, columns.height[i]!, columns.size[i]!]
+        .map(csvField)
+        .join(','),
+    );
   }
   return `${lines.join('\r\n')}\r\n`;
 }

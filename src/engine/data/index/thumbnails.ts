@@ -49,7 +49,7 @@ export class Thumbnails {
     const cached = await readFile(path).catch(() => undefined);
     if (cached) {
       void this.keepFresh(path);
-      return cached;
+      return new Uint8Array(cached);
     }
     const underWay = this.making.get(path);
     if (underWay) return underWay;

@@ -1,0 +1,73 @@
+/** A dataset as windows see it, and its pictures as runs take them. */
+import { stat } from 'node:fs/promises';
+import type { Problem } from '../data';
+import { Flag, problemRows, usedPictures, type IndexedDataset } from '../data/index/index';
+import { UserError } from '../errors';
+import type { Dataset } from '../protocol';
+import type { DatasetShelf } from './dataset-shelf';
+import type { DatasetPictures } from './host-context';
+
+export function datasetView(shelf: DatasetShelf, dataset: IndexedDataset): Dataset {
+  const { record, id } = dataset;
+  const { problems, unseenProblems, cover, ...counts } = record.counts;
+  const task = shelf.reading(id);
+  const isGone = shelf.isGone(id);
+  return {
+    dataset: id,
+    name: record.name,
+    folder: record.folder,
+    state: task !== null ? 'indexing' : isGone ? 'gone' : record.state,
+    message: task === null && isGone ? `${record.folder} is not there.` : record.message,
+    task,
+    revision: record.revision,
+    added: record.added,
+    opened: record.opened,
+    ...counts,
+    classes: record.classes,
+    labels: record.labels,
+    attributes: record.attributes,
+    holdOut: record.holdOut,
+    whenUnreadable: record.whenUnreadable,
+    ignore: record.ignore,
+    problems,
+    unseenProblems,
+    duplicateGroups: record.duplicateGroups,
+    cover: Uint32Array.from(cover),
+    sample: record.sample !== null,
+    lastScan: record.lastScan,
+  };
+}
+
+/** @throws UserError while it is being read, when its folder is gone, or when nothing is left to train on */
+export async function picturesForRun(shelf: DatasetShelf, dataset: IndexedDataset): Promise<DatasetPictures> {
+  const { record, columns } = dataset;
+  if (shelf.reading(dataset.id) !== null) throw new UserError(`${record.name} is still being read: wait until it is through.`);
+  const isThere = await stat(record.folder).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+  if (!isThere)
+    throw new UserError(`The folder of ${record.name} is not there (${record.folder}): put it back, or say where it is now.`);
+  if (record.counts.training === 0) {
+    throw new UserError(`${record.name} has no pictures to train on: add some to its folder, or take left-out ones in again.`);
+  }
+  const ids = usedPictures(dataset);
+  const paths = await dataset.paths.all(dataset.length);
+  const pictures = Array.from(ids, (id) => ({
+    path: paths[id]!,
+    size: columns.size[id]!,
+    modified: columns.modified[id]!,
+    label: columns.class[id]!,
+    split: columns.flags[id]! & Flag.heldOut ? ('held-out' as const) : ('train' as const),
+  }));
+  const listed = problemRows(dataset, { from: 0, count: Infinity }).problems;
+  const problems: Problem[] = listed.flatMap(({ path, message, done }) =>
+    done === 'left-out' ? [{ path, reason: message }] : [],
+  );
+  return {
+    name: record.name,
+    manifest: { root: record.folder, classes: [...record.classes], pictures },
+    problems,
+    allowBad: record.whenUnreadable === 'leave-out',
+  };
+}

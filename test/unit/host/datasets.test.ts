@@ -1,0 +1,428 @@
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, expect, test } from 'vitest';
+import { datasetsArea } from '../../../src/engine/host/datasets';
+import type { Area, HostContext, RunsAtWork } from '../../../src/engine/host/host-context';
+import { noDatasets, noRecipes } from '../../../src/engine/host/not-served';
+import { TaskList } from '../../../src/engine/host/task-list';
+import { WarningList } from '../../../src/engine/host/warning-list';
+import { openLibrary } from '../../../src/engine/jobs';
+import { methods, type MethodName, type Params, type Result } from '../../../src/engine/protocol';
+import { decodeWorkerEntry } from '../../support/decode-worker';
+import { temporaryFolder } from '../../support/temporary-folder';
+import { picture, put, twoClasses } from '../data-index/folders';
+
+interface Served {
+  readonly context: HostContext;
+  readonly defects: unknown[];
+  call<M extends MethodName>(method: M, params: Params<M>): Promise<Result<M>>;
+  /** Until no task goes on. */
+  idle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const open: Served[] = [];
+afterEach(async () => {
+  for (const served of open.splice(0)) await served.close();
+});
+
+/** The area alone, as the host serves it: params and results are checked against the contract. */
+async function serve(folder = temporaryFolder()): Promise<Served> {
+  const defects: unknown[] = [];
+  const tasks = new TaskList(
+    () => undefined,
+    (error) => defects.push(error),
+  );
+  const runs: RunsAtWork = {
+    running: undefined,
+    endsAt: () => null,
+    usesDataset: () => false,
+    folderOf: () => '',
+    isTaken: () => false,
+  };
+  const context = {
+    library: await openLibrary(folder),
+    version: '0',
+    served: false,
+    settings: { current: { device: null, screenMemoryBytes: 0, deviceMemoryBytes: null, workers: 1, whileLooking: 'share' } },
+    device: undefined as never,
+    tasks,
+    warnings: new WarningList(() => undefined),
+    emit: () => undefined,
+    workerEntry: await decodeWorkerEntry(),
+    datasets: noDatasets,
+    recipes: noRecipes,
+    runs,
+  } satisfies HostContext;
+  const area: Area = await datasetsArea(context);
+  const served: Served = {
+    context,
+    defects,
+    async call(method, params) {
+      const checked = methods[method].params.parse(params);
+      const handler = area.handlers[method] as (params: unknown, context: { signal: AbortSignal }) => unknown;
+      const value = await handler(checked, { signal: new AbortController().signal });
+      return methods[method].result.parse(value) as Result<typeof method>;
+    },
+    async idle() {
+      const isGoing = (): boolean => tasks.list.some(({ state }) => state === 'running' || state === 'waiting');
+      while (isGoing()) await new Promise((resolve) => setTimeout(resolve, 10));
+      expect(defects).toEqual([]);
+    },
+    async close() {
+      await tasks.close();
+      await area.close?.();
+    },
+  };
+  open.push(served);
+  return served;
+}
+
+async function withTwoClasses(): Promise<{ served: Served; dataset: string; folder: string }> {
+  const folder = await twoClasses();
+  const served = await serve();
+  const added = await served.call('datasets.add', { folder });
+  expect(added.existed).toBe(false);
+  await served.idle();
+  return { served, dataset: added.dataset.dataset, folder };
+}
+
+const byPath = { by: 'path' } as const;
+const keep = { rule: 'largest', preferHeldOut: false } as const;
+
+test('a folder is added, read, and shown in rows and facets', async () => {
+  const { served, dataset } = await withTwoClasses();
+  const { datasets } = await served.call('datasets.list', {});
+  expect(datasets).toMatchObject([{ dataset, state: 'ready', pictures: 5, classes: ['birds', 'fish'], problems: 0, task: null }]);
+  const range = await served.call('pictures.range', { dataset, filter: {}, sort: byPath, from: 1, count: 2 });
+  expect(range).toMatchObject({ total: 5, rows: { paths: ['birds/b.png', 'birds/c.webp'] } });
+  const { ids } = await served.call('pictures.ids', { dataset, filter: { classes: [1] }, sort: byPath });
+  expect([...ids]).toEqual([3, 4]);
+  const facets = await served.call('pictures.facets', {
+    dataset,
+    filter: { classes: [1] },
+    bins: 8,
+    selection: Uint32Array.of(0, 3),
+  });
+  expect(facets).toMatchObject({
+    total: 2,
+    classes: [
+      { index: 0, count: 3, selected: 1 },
+      { index: 1, count: 2, selected: 1 },
+    ],
+    uses: { used: 2, leftOut: 0, unreadable: 0 },
+  });
+  expect(facets.bytes.counts.reduce((a, b) => a + b)).toBe(2);
+  const detail = await served.call('pictures.detail', { dataset, picture: 1 });
+  expect(detail).toMatchObject({
+    path: 'birds/b.png',
+    format: 'PNG',
+    colours: '8-bit RGB',
+    present: true,
+    use: 'used',
+    width: 100,
+  });
+});
+
+test('edits are taken back one by one, and again', async () => {
+  const { served, dataset } = await withTwoClasses();
+  const classes = async (): Promise<unknown> => {
+    const { rows } = await served.call('pictures.rows', { dataset, ids: Uint32Array.of(0, 1, 2, 3, 4) });
+    return [(await served.call('datasets.get', { dataset })).classes, [...rows.classes], [...rows.uses]];
+  };
+  const before = await classes();
+  const ducks = await served.call('datasets.setClass', { dataset, pictures: Uint32Array.of(0, 4), class: 'ducks' });
+  expect(ducks.changed).toBe(2);
+  expect(await classes()).toEqual([
+    ['birds', 'ducks', 'fish'],
+    [1, 0, 0, 2, 1],
+    [0, 0, 0, 0, 0],
+  ]);
+  const out = await served.call('datasets.setUse', { dataset, pictures: Uint32Array.of(2), use: false });
+  expect(out.changed).toBe(1);
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ pictures: 4, leftOut: 1 });
+  await served.call('datasets.undo', { dataset, undo: out.undo });
+  const back = await served.call('datasets.undo', { dataset, undo: ducks.undo });
+  expect(await classes()).toEqual(before);
+  await served.call('datasets.undo', { dataset, undo: back.undo });
+  expect(await classes()).toEqual([
+    ['birds', 'ducks', 'fish'],
+    [1, 0, 0, 2, 1],
+    [0, 0, 0, 0, 0],
+  ]);
+  await expect(served.call('datasets.undo', { dataset, undo: ducks.undo })).rejects.toMatchObject({ code: 'not-found' });
+});
+
+test('a table gives classes, sides and attributes, and says what does not match', async () => {
+  const { served, dataset, folder } = await withTwoClasses();
+  const file = join(temporaryFolder(), 'labels.csv');
+  const rows = ['birds/a.jpg,owl,train,Oslo,3', 'birds/b.png,owl,val,Rome,', 'fish/d.jpg,cod,,Oslo,5.5', 'fish/none.jpg,cod,,,'];
+  writeFileSync(file, ['path,label,split,place,depth', ...rows].join('\n'));
+  const outcome = await served.call('datasets.setLabels', { dataset, labels: { kind: 'table', file } });
+  expect(outcome).toMatchObject({ labelled: 3, classes: 2, unmatched: 1 });
+  const view = await served.call('datasets.get', { dataset });
+  expect(view.classes).toEqual(['cod', 'owl']);
+  expect(view.attributes).toEqual([
+    { name: 'place', kind: 'text', values: 2 },
+    { name: 'depth', kind: 'number', values: 2 },
+  ]);
+  expect(view.problems).toBe(3);
+  const groups = await served.call('problems.groups', { dataset });
+  expect(groups.groups.map(({ kind, count }) => [kind, count])).toEqual([
+    ['not-in-table', 2],
+    ['no-such-picture', 1],
+  ]);
+  const heldOut = await served.call('pictures.ids', { dataset, filter: { split: 'held-out', classes: [1] }, sort: byPath });
+  expect([...heldOut.ids]).toEqual([1]);
+  const oslo = { attributes: [{ name: 'place', values: ['Oslo'] }] };
+  expect([...(await served.call('pictures.ids', { dataset, filter: oslo, sort: byPath })).ids]).toEqual([0, 3]);
+  const deep = { attributes: [{ name: 'depth', range: { from: 4 } }] };
+  expect([...(await served.call('pictures.ids', { dataset, filter: deep, sort: byPath })).ids]).toEqual([3]);
+  const values = await served.call('pictures.attributeValues', { dataset, filter: oslo, name: 'place', from: 0, count: 10 });
+  expect(values.values).toEqual([
+    { value: '', count: 2 },
+    { value: 'Oslo', count: 2 },
+    { value: 'Rome', count: 1 },
+  ]);
+  const colours = await served.call('pictures.attribute', { dataset, name: 'place', ids: Uint32Array.of(1, 0, 4) });
+  expect(colours).toMatchObject({ kind: 'text' });
+  await served.call('datasets.undo', { dataset, undo: outcome.undo });
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({
+    classes: ['birds', 'fish'],
+    attributes: [],
+    problems: 0,
+  });
+  expect(folder).not.toBe('');
+});
+
+test('hold-out by share and by number, sides by hand', async () => {
+  const { served, dataset } = await withTwoClasses();
+  const each = await served.call('datasets.setHoldOut', { dataset, holdOut: { kind: 'each', count: 1, seed: 3 } });
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ training: 3, heldOut: 2 });
+  await served.call('datasets.undo', { dataset, undo: each.undo });
+  await served.call('datasets.setSplit', { dataset, pictures: Uint32Array.of(0, 1, 2), split: 'held-out' });
+  await served.call('datasets.setHoldOut', { dataset, holdOut: { kind: 'share', share: 0, seed: 0 } });
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ training: 2, heldOut: 3 });
+});
+
+test('bytes of pictures are served at their sizes, and of nothing else', async () => {
+  const { served, dataset, folder } = await withTwoClasses();
+  const read = (picture: number, size: number, partial = false): Promise<Result<'pictures.read'>> =>
+    served.call('pictures.read', { dataset, picture, size, partial });
+  const thumbnail = await read(0, 64);
+  expect(thumbnail.type).toBe('image/webp');
+  expect(await sharp(thumbnail.bytes).metadata()).toMatchObject({ format: 'webp', width: 64 });
+  expect((await read(0, 64)).bytes).toEqual(thumbnail.bytes);
+  // Never enlarged.
+  expect(await sharp((await read(0, 2048)).bytes).metadata()).toMatchObject({ format: 'jpeg', width: 80, height: 72 });
+  await expect(read(0, 100)).rejects.toMatchObject({ code: 'not-found' });
+  await expect(read(99, 64)).rejects.toMatchObject({ code: 'not-found' });
+
+  // A picture whose place was taken by a link to elsewhere, and a folder that became one.
+  const outside = await twoClasses();
+  rmSync(join(folder, 'fish/d.jpg'));
+  symlinkSync(join(outside, 'fish/d.jpg'), join(folder, 'fish/d.jpg'));
+  await expect(read(3, 128)).rejects.toMatchObject({ code: 'not-found' });
+  rmSync(join(folder, 'birds'), { recursive: true });
+  symlinkSync(join(outside, 'birds'), join(folder, 'birds'));
+  await expect(read(1, 512)).rejects.toMatchObject({ code: 'not-found' });
+});
+
+test('a broken picture tells what could be read; mended, it is used', async () => {
+  const folder = await twoClasses();
+  const whole = await picture(20, 400, 300).jpeg().toBuffer();
+  put(folder, 'fish/cut.jpg', whole.subarray(0, Math.floor(whole.length * 0.6)));
+  const served = await serve();
+  const { dataset: added } = await served.call('datasets.add', { folder });
+  await served.idle();
+  const { dataset } = added;
+  const { problems } = await served.call('problems.list', { dataset, from: 0, count: 10 });
+  expect(problems).toMatchObject([{ path: 'fish/cut.jpg', kind: 'cut-short', done: 'left-out', seen: false }]);
+  const id = problems[0]!.picture!;
+  const detail = await served.call('problems.detail', { dataset, picture: id });
+  expect(detail.readable!.share).toBeGreaterThan(0.3);
+  expect(detail.readable!.share).toBeLessThan(0.9);
+  expect(detail.claims).toBe('JPEG, 400 × 300 px');
+  const png = await served.call('pictures.read', { dataset, picture: id, size: 2048, partial: true });
+  const { data, info } = await sharp(png.bytes).raw().toBuffer({ resolveWithObject: true });
+  expect(info).toMatchObject({ width: 400, height: 300, channels: 4 });
+  expect([data[3], data.at(-1)]).toEqual([255, 0]);
+  await served.call('problems.see', { dataset, kind: 'cut-short' });
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ problems: 1, unseenProblems: 0, unreadable: 1 });
+  expect((await served.call('problems.table', { dataset })).text).toContain('fish/cut.jpg,cut-short,Ends at line');
+
+  put(folder, 'fish/cut.jpg', whole);
+  await served.call('problems.retry', { dataset, kind: 'cut-short' });
+  await served.idle();
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ problems: 0, unreadable: 0, pictures: 6 });
+});
+
+test('duplicates are grouped, decided, separated and left out', async () => {
+  const folder = await twoClasses();
+  const original = await picture(30, 320, 240).jpeg({ quality: 95 }).toBuffer();
+  put(folder, 'birds/original.jpg', original);
+  put(folder, 'fish/copy.jpg', original);
+  put(folder, 'birds/smaller.jpg', await sharp(original).resize(160, 120).jpeg({ quality: 70 }).toBuffer());
+  put(folder, 'fish/e copy.jpg', await picture(5, 160, 72).jpeg().toBuffer());
+  const served = await serve();
+  const { dataset: added } = await served.call('datasets.add', { folder });
+  await served.idle();
+  const { dataset } = added;
+  const summary = { dataset, threshold: 0.95, keep };
+  expect(await served.call('duplicates.summary', summary)).toMatchObject({ search: null, files: 0 });
+  await served.call('duplicates.search', { dataset, by: { kind: 'hash' } });
+  await served.idle();
+  expect(await served.call('duplicates.summary', summary)).toMatchObject({
+    sameFile: 1,
+    nearly: 1,
+    files: 5,
+    acrossClasses: 1,
+    toLeaveOut: 3,
+    remaining: 6,
+  });
+  expect((await served.call('datasets.get', { dataset })).duplicateGroups).toBe(2);
+  const shown = { dataset, threshold: 0.95, kinds: ['same-file', 'nearly'] as ('same-file' | 'nearly')[], keep };
+  const { groups } = await served.call('duplicates.groups', { ...shown, from: 0, count: 10 });
+  const nearly = groups.find(({ kind }) => kind === 'nearly')!;
+  expect(nearly.members.map(({ path }) => path)).toEqual(['birds/original.jpg', 'birds/smaller.jpg', 'fish/copy.jpg']);
+  expect(nearly.members.map((member) => member.keep)).toEqual([true, false, false]);
+  expect(groups.find(({ kind }) => kind === 'same-file')).toMatchObject({ similarity: 1, remark: '' });
+  const compared = await served.call('duplicates.compare', {
+    dataset,
+    first: nearly.members[0]!.picture,
+    second: nearly.members[2]!.picture,
+  });
+  expect(compared).toEqual({ hashBits: 0, sameFile: true });
+
+  const chosen = Uint32Array.of(nearly.members[1]!.picture);
+  await served.call('duplicates.decide', { dataset, group: nearly.group, threshold: 0.95, keep: chosen });
+  const applied = await served.call('duplicates.apply', shown);
+  expect(applied.changed).toBe(3);
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ pictures: 6, leftOut: 3 });
+  const left = await served.call('pictures.range', { dataset, filter: { uses: ['left-out'] }, sort: byPath, from: 0, count: 10 });
+  expect(left.rows.paths).toContain('birds/original.jpg');
+  expect(left.rows.paths).not.toContain('birds/smaller.jpg');
+  await served.call('datasets.undo', { dataset, undo: applied.undo });
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ pictures: 9, leftOut: 0 });
+
+  const pictures = Uint32Array.from(nearly.members, (member) => member.picture);
+  const apart = await served.call('duplicates.separate', { dataset, pictures });
+  expect(await served.call('duplicates.summary', summary)).toMatchObject({ sameFile: 1, nearly: 0 });
+  await served.call('datasets.undo', { dataset, undo: apart.undo });
+  expect(await served.call('duplicates.summary', summary)).toMatchObject({ sameFile: 1, nearly: 1 });
+});
+
+test('statistics count at once, and measure colours by a task', async () => {
+  const folder = temporaryFolder();
+  const plain = (colour: string) =>
+    sharp({ create: { width: 120, height: 90, channels: 3, background: colour } })
+      .png()
+      .toBuffer();
+  for (const [path, colour] of [
+    ['red/1.png', '#ff0000'],
+    ['red/2.png', '#800000'],
+    ['blue/1.png', '#0000ff'],
+  ] as const) {
+    put(folder, path, await plain(colour));
+  }
+  const served = await serve();
+  const { dataset: added } = await served.call('datasets.add', { folder });
+  await served.idle();
+  const { dataset } = added;
+  const first = await served.call('statistics.get', { dataset, enlargedBelow: 100 });
+  expect(first).toMatchObject({ pictures: 3, enlarged: 3, colour: null });
+  expect(first.task).not.toBeNull();
+  expect(first.sizes.counts.reduce((a, b) => a + b)).toBe(3);
+  await served.idle();
+  const { colour, brightness, task } = await served.call('statistics.get', { dataset, enlargedBelow: 50 });
+  expect(task).toBeNull();
+  // Thumbnails are compressed: a level or two.
+  expect(colour!.mean[0]).toBeCloseTo((255 + 128) / 3 / 255, 1);
+  expect(colour!.mean[2]).toBeCloseTo(1 / 3, 1);
+  expect(brightness!.counts.reduce((a, b) => a + b)).toBe(3);
+  const { pictures } = await served.call('statistics.meanPictures', { dataset, classes: [0, 1] });
+  const [blue, red] = pictures.map(({ image }) => [...image!.rgba.subarray(0, 3)]);
+  expect(blue![2]).toBeGreaterThan(240);
+  expect(Math.abs(red![0]! - 191)).toBeLessThan(8);
+  expect((await served.call('statistics.table', { dataset })).text).toContain('red/1.png,red,');
+});
+
+test('a folder that is gone is said so, and comes back', async () => {
+  const { served, dataset, folder } = await withTwoClasses();
+  renameSync(folder, `${folder}-away`);
+  await served.call('datasets.list', {});
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ state: 'gone', pictures: 5 });
+  expect(served.context.warnings.list).toMatchObject([{ code: 'dataset-gone', dataset }]);
+  await expect(served.context.datasets.pictures(dataset)).rejects.toThrow(/is not there/);
+  await expect(served.call('datasets.rescan', { dataset })).rejects.toThrow(/cannot be read/);
+  const moved = await served.call('datasets.update', { dataset, folder: `${folder}-away` });
+  expect(moved.folder).toBe(`${folder}-away`);
+  await served.idle();
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ state: 'ready', pictures: 5 });
+  expect(served.context.warnings.list.every(({ over }) => over)).toBe(true);
+});
+
+test('runs get the used pictures with classes and sides', async () => {
+  const { served, dataset, folder } = await withTwoClasses();
+  await served.call('datasets.setUse', { dataset, pictures: Uint32Array.of(1), use: false });
+  const { manifest, allowBad, name } = await served.context.datasets.pictures(dataset);
+  expect(name).toBe((await served.call('datasets.get', { dataset })).name);
+  expect(manifest).toMatchObject({ root: folder, classes: ['birds', 'fish'] });
+  expect(manifest.pictures.map(({ path, label }) => [path, label])).toEqual([
+    ['birds/a.jpg', 0],
+    ['birds/c.webp', 0],
+    ['fish/d.jpg', 1],
+    ['fish/e.jpg', 1],
+  ]);
+  expect(allowBad).toBe(true);
+  expect(await served.context.datasets.find(dataset, ['fish/e.jpg', 'nothing'])).toEqual([4, null]);
+  expect(await served.context.datasets.search('FISH', 1)).toMatchObject({ pictures: [{ path: 'fish/d.jpg' }], more: true });
+  expect(served.context.datasets.byFolder(folder)).toBe(dataset);
+  expect(served.context.datasets.totals()).toEqual({ datasets: 1, pictures: 4 });
+});
+
+test('sample pictures are drawn once, and read', async () => {
+  const served = await serve();
+  const { dataset: added } = await served.call('datasets.makeSample', { count: 12, seed: 5 });
+  expect(added).toMatchObject({ sample: true, state: 'indexing' });
+  await served.idle();
+  const view = await served.call('datasets.get', { dataset: added.dataset });
+  expect(view).toMatchObject({ state: 'ready', pictures: 12, name: 'Sample pictures' });
+  expect(view.classes).toHaveLength(12);
+  expect(await served.call('datasets.makeSample', { count: 12, seed: 5 })).toMatchObject({ existed: true });
+});
+
+test('removing forgets index and thumbnails, and leaves the pictures', async () => {
+  const { served, dataset, folder } = await withTwoClasses();
+  await served.call('datasets.remove', { dataset });
+  await expect(served.call('datasets.get', { dataset })).rejects.toMatchObject({ code: 'not-found' });
+  expect((await served.call('datasets.list', {})).datasets).toEqual([]);
+  expect((await served.call('datasets.add', { folder })).existed).toBe(false);
+  await served.idle();
+});
+
+test('an index that was broken off by the engine ending goes on when it starts again; a cancelled one waits', async () => {
+  const folder = temporaryFolder();
+  for (let i = 0; i < 120; i++) put(folder, `${i}.jpg`, await picture(i, 300, 300).jpeg().toBuffer());
+  const library = temporaryFolder();
+  mkdirSync(library, { recursive: true });
+  const first = await serve(library);
+  const { dataset } = (await first.call('datasets.add', { folder })).dataset;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await open.splice(0)[0]!.close();
+
+  const second = await serve(library);
+  const going = await second.call('datasets.get', { dataset });
+  expect(going.state).toBe('indexing');
+  second.context.tasks.cancel(going.task!);
+  await second.idle();
+  expect(await second.call('datasets.get', { dataset })).toMatchObject({ state: 'partial' });
+  await open.splice(0)[0]!.close();
+
+  const third = await serve(library);
+  expect(await third.call('datasets.get', { dataset })).toMatchObject({ state: 'partial', task: null });
+  await third.call('datasets.rescan', { dataset });
+  await third.idle();
+  expect(await third.call('datasets.get', { dataset })).toMatchObject({ state: 'ready', pictures: 120 });
+});
