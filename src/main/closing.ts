@@ -34,6 +34,11 @@ export class Closing {
     return this.#run !== undefined;
   }
 
+  /** Quitting has to wait for an answer. */
+  get mustAsk(): boolean {
+    return this.runIsGoing && !this.#agreed;
+  }
+
   /** The engine is gone, and nobody knows of a run any more. */
   forget(): void {
     this.#run = undefined;

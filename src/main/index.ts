@@ -78,7 +78,8 @@ function start(): void {
   app.on('activate', show);
   app.on('window-all-closed', () => app.quit());
   app.on('before-quit', (event) => {
-    if (quitting || closing.runIsGoing) return;
+    // While a run is going the window asks first, when it is told to close.
+    if (quitting || closing.mustAsk) return;
     event.preventDefault();
     quitting = true;
     void supervisor.close(engineEndLimitMs).finally(() => app.quit());

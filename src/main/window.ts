@@ -41,7 +41,23 @@ export function openWindow(settings: SettingsStore, log: Log): BrowserWindow {
   nativeTheme.on('updated', themeChanged);
   window.on('closed', () => nativeTheme.off('updated', themeChanged));
   void window.loadURL(appUrl);
+  loadAgainIfStuck(window, log);
   return window;
+}
+
+const loadLimitMs = 20_000;
+
+/** A page that waits for a graphics process that died waits for ever: it gets another process, twice at most. */
+function loadAgainIfStuck(window: BrowserWindow, log: Log, attempts = 2): void {
+  const timer = setTimeout(() => {
+    if (window.isDestroyed() || !window.webContents.isLoading()) return;
+    log.write('window', 'the page did not load in time and is loaded again');
+    window.webContents.forcefullyCrashRenderer();
+    window.webContents.reload();
+    if (attempts > 1) loadAgainIfStuck(window, log, attempts - 1);
+  }, loadLimitMs);
+  window.webContents.once('did-finish-load', () => clearTimeout(timer));
+  window.once('closed', () => clearTimeout(timer));
 }
 
 function background(): string {

@@ -183,6 +183,20 @@ describe('the desktop program', () => {
     await shell.screenshot('shell-small');
   });
 
+  test.each(['dark', 'light'] as const)('is accessible to everybody, %s', async (theme) => {
+    await shell.page.emulateMedia({ reducedMotion: 'reduce' });
+    await shell.page.evaluate((wanted) => (document.documentElement.dataset.theme = wanted), theme);
+    for (const view of ['home', 'data', 'runs', 'runs/new']) {
+      await shell.page.evaluate((address) => (location.hash = `#/${address}`), view);
+      await shell.page.waitForTimeout(200);
+      expect(await shell.barriers(), view).toEqual([]);
+    }
+    await shell.page.keyboard.press('Control+,');
+    await shell.page.getByRole('dialog', { name: 'Settings' }).waitFor();
+    expect(await shell.barriers(), 'settings').toEqual([]);
+    await shell.page.keyboard.press('Escape');
+  });
+
   test('has said nothing wrong in its console', () => {
     expect(shell.problems).toEqual([]);
   });

@@ -5,6 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import axe from 'axe-core';
 import { _electron, type ElectronApplication, type Page } from 'playwright-core';
 import { electronCommand } from '../../../scripts/electron.mjs';
 import { root, setUp, windowVariables } from '../../../scripts/set-up.mjs';
@@ -22,6 +23,8 @@ export interface LaunchedApp {
   userData: string;
   /** Keeps a picture of the window as out/screens/NAME.png. */
   screenshot(name: string): Promise<void>;
+  /** What axe finds serious or worse in what is shown now, one line each. */
+  barriers(): Promise<string[]>;
   /** The process of the engine that runs now. */
   enginePid(): number;
   close(): Promise<void>;
@@ -96,7 +99,8 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
     ({ BrowserWindow }, { width, height }) => BrowserWindow.getAllWindows()[0]!.setContentSize(width, height),
     { width: options.width ?? 1440, height: options.height ?? 900 },
   );
-  await page.waitForSelector('.statusbar').catch((error: Error) => {
+  await page.waitForSelector('.statusbar').catch(async (error: Error) => {
+    await end(app);
     throw new Error(`The window stayed empty. Its console: ${problems.join('\n') || 'nothing'}`, { cause: error });
   });
   return {
@@ -109,11 +113,31 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
       mkdirSync(screens, { recursive: true });
       await page.screenshot({ path: join(screens, `${name}.png`) });
     },
+    barriers: () => barriersOf(page),
     enginePid: () => enginePidOf(app),
     close: async () => {
-      await app.close().catch(() => {});
+      await end(app);
     },
   };
+}
+
+const endLimitMs = 30_000;
+
+/** Closes it; a program that does not close is killed, and its engine goes with it. */
+async function end(app: ElectronApplication): Promise<void> {
+  const main = app.process();
+  const timer = setTimeout(() => main.kill('SIGKILL'), endLimitMs);
+  await app.close().catch(() => {});
+  clearTimeout(timer);
+}
+
+async function barriersOf(page: Page): Promise<string[]> {
+  // Evaluated by the debugger, since the page itself may load no foreign script.
+  await page.evaluate(`if (!globalThis.axe) { ${axe.source} }`);
+  const { violations } = (await page.evaluate('axe.run(document)')) as axe.AxeResults;
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
 }
 
 /** As if it had been chosen before. */
