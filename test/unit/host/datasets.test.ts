@@ -1,95 +1,13 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterEach, expect, test } from 'vitest';
-import { datasetsArea } from '../../../src/engine/host/datasets';
-import type { Area, HostContext, RunsAtWork } from '../../../src/engine/host/host-context';
-import { noDatasets, noRecipes } from '../../../src/engine/host/not-served';
-import { TaskList } from '../../../src/engine/host/task-list';
-import { WarningList } from '../../../src/engine/host/warning-list';
-import { openLibrary } from '../../../src/engine/jobs';
-import { methods, type MethodName, type Params, type Result } from '../../../src/engine/protocol';
-import { decodeWorkerEntry } from '../../support/decode-worker';
+import { expect, test } from 'vitest';
+import type { Result } from '../../../src/engine/protocol';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { picture, put, twoClasses } from '../data-index/folders';
-
-interface Served {
-  readonly context: HostContext;
-  readonly defects: unknown[];
-  call<M extends MethodName>(method: M, params: Params<M>): Promise<Result<M>>;
-  /** Until no task goes on. */
-  idle(): Promise<void>;
-  close(): Promise<void>;
-}
-
-const open: Served[] = [];
-afterEach(async () => {
-  for (const served of open.splice(0)) await served.close();
-});
-
-/** The area alone, as the host serves it: params and results are checked against the contract. */
-async function serve(folder = temporaryFolder()): Promise<Served> {
-  const defects: unknown[] = [];
-  const tasks = new TaskList(
-    () => undefined,
-    (error) => defects.push(error),
-  );
-  const runs: RunsAtWork = {
-    running: undefined,
-    endsAt: () => null,
-    usesDataset: () => false,
-    folderOf: () => '',
-    isTaken: () => false,
-  };
-  const context = {
-    library: await openLibrary(folder),
-    version: '0',
-    served: false,
-    settings: { current: { device: null, screenMemoryBytes: 0, deviceMemoryBytes: null, workers: 1, whileLooking: 'share' } },
-    device: undefined as never,
-    tasks,
-    warnings: new WarningList(() => undefined),
-    emit: () => undefined,
-    workerEntry: await decodeWorkerEntry(),
-    datasets: noDatasets,
-    recipes: noRecipes,
-    runs,
-  } satisfies HostContext;
-  const area: Area = await datasetsArea(context);
-  const served: Served = {
-    context,
-    defects,
-    async call(method, params) {
-      const checked = methods[method].params.parse(params);
-      const handler = area.handlers[method] as (params: unknown, context: { signal: AbortSignal }) => unknown;
-      const value = await handler(checked, { signal: new AbortController().signal });
-      return methods[method].result.parse(value) as Result<typeof method>;
-    },
-    async idle() {
-      const isGoing = (): boolean => tasks.list.some(({ state }) => state === 'running' || state === 'waiting');
-      while (isGoing()) await new Promise((resolve) => setTimeout(resolve, 10));
-      expect(defects).toEqual([]);
-    },
-    async close() {
-      await tasks.close();
-      await area.close?.();
-    },
-  };
-  open.push(served);
-  return served;
-}
-
-async function withTwoClasses(): Promise<{ served: Served; dataset: string; folder: string }> {
-  const folder = await twoClasses();
-  const served = await serve();
-  const added = await served.call('datasets.add', { folder });
-  expect(added.existed).toBe(false);
-  await served.idle();
-  return { served, dataset: added.dataset.dataset, folder };
-}
+import { endLast, serve, withTwoClasses } from './served-datasets';
 
 const byPath = { by: 'path' } as const;
-const keep = { rule: 'largest', preferHeldOut: false } as const;
 
 test('a folder is added, read, and shown in rows and facets', async () => {
   const { served, dataset } = await withTwoClasses();
@@ -229,125 +147,6 @@ test('bytes of pictures are served at their sizes, and of nothing else', async (
   await expect(read(1, 512)).rejects.toMatchObject({ code: 'not-found' });
 });
 
-test('a broken picture tells what could be read; mended, it is used', async () => {
-  const folder = await twoClasses();
-  const whole = await picture(20, 400, 300).jpeg().toBuffer();
-  put(folder, 'fish/cut.jpg', whole.subarray(0, Math.floor(whole.length * 0.6)));
-  const served = await serve();
-  const { dataset: added } = await served.call('datasets.add', { folder });
-  await served.idle();
-  const { dataset } = added;
-  const { problems } = await served.call('problems.list', { dataset, from: 0, count: 10 });
-  expect(problems).toMatchObject([{ path: 'fish/cut.jpg', kind: 'cut-short', done: 'left-out', seen: false }]);
-  const id = problems[0]!.picture!;
-  const detail = await served.call('problems.detail', { dataset, picture: id });
-  expect(detail.readable!.share).toBeGreaterThan(0.3);
-  expect(detail.readable!.share).toBeLessThan(0.9);
-  expect(detail.claims).toBe('JPEG, 400 × 300 px');
-  const png = await served.call('pictures.read', { dataset, picture: id, size: 2048, partial: true });
-  const { data, info } = await sharp(png.bytes).raw().toBuffer({ resolveWithObject: true });
-  expect(info).toMatchObject({ width: 400, height: 300, channels: 4 });
-  expect([data[3], data.at(-1)]).toEqual([255, 0]);
-  await served.call('problems.see', { dataset, kind: 'cut-short' });
-  expect(await served.call('datasets.get', { dataset })).toMatchObject({ problems: 1, unseenProblems: 0, unreadable: 1 });
-  expect((await served.call('problems.table', { dataset })).text).toContain('fish/cut.jpg,cut-short,Ends at line');
-
-  put(folder, 'fish/cut.jpg', whole);
-  await served.call('problems.retry', { dataset, kind: 'cut-short' });
-  await served.idle();
-  expect(await served.call('datasets.get', { dataset })).toMatchObject({ problems: 0, unreadable: 0, pictures: 6 });
-});
-
-test('duplicates are grouped, decided, separated and left out', async () => {
-  const folder = await twoClasses();
-  const original = await picture(30, 320, 240).jpeg({ quality: 95 }).toBuffer();
-  put(folder, 'birds/original.jpg', original);
-  put(folder, 'fish/copy.jpg', original);
-  put(folder, 'birds/smaller.jpg', await sharp(original).resize(160, 120).jpeg({ quality: 70 }).toBuffer());
-  put(folder, 'fish/e copy.jpg', await picture(5, 160, 72).jpeg().toBuffer());
-  const served = await serve();
-  const { dataset: added } = await served.call('datasets.add', { folder });
-  await served.idle();
-  const { dataset } = added;
-  const summary = { dataset, threshold: 0.95, keep };
-  expect(await served.call('duplicates.summary', summary)).toMatchObject({ search: null, files: 0 });
-  await served.call('duplicates.search', { dataset, by: { kind: 'hash' } });
-  await served.idle();
-  expect(await served.call('duplicates.summary', summary)).toMatchObject({
-    sameFile: 1,
-    nearly: 1,
-    files: 5,
-    acrossClasses: 1,
-    toLeaveOut: 3,
-    remaining: 6,
-  });
-  expect((await served.call('datasets.get', { dataset })).duplicateGroups).toBe(2);
-  const shown = { dataset, threshold: 0.95, kinds: ['same-file', 'nearly'] as ('same-file' | 'nearly')[], keep };
-  const { groups } = await served.call('duplicates.groups', { ...shown, from: 0, count: 10 });
-  const nearly = groups.find(({ kind }) => kind === 'nearly')!;
-  expect(nearly.members.map(({ path }) => path)).toEqual(['birds/original.jpg', 'birds/smaller.jpg', 'fish/copy.jpg']);
-  expect(nearly.members.map((member) => member.keep)).toEqual([true, false, false]);
-  expect(groups.find(({ kind }) => kind === 'same-file')).toMatchObject({ similarity: 1, remark: '' });
-  const compared = await served.call('duplicates.compare', {
-    dataset,
-    first: nearly.members[0]!.picture,
-    second: nearly.members[2]!.picture,
-  });
-  expect(compared).toEqual({ hashBits: 0, sameFile: true });
-
-  const chosen = Uint32Array.of(nearly.members[1]!.picture);
-  await served.call('duplicates.decide', { dataset, group: nearly.group, threshold: 0.95, keep: chosen });
-  const applied = await served.call('duplicates.apply', shown);
-  expect(applied.changed).toBe(3);
-  expect(await served.call('datasets.get', { dataset })).toMatchObject({ pictures: 6, leftOut: 3 });
-  const left = await served.call('pictures.range', { dataset, filter: { uses: ['left-out'] }, sort: byPath, from: 0, count: 10 });
-  expect(left.rows.paths).toContain('birds/original.jpg');
-  expect(left.rows.paths).not.toContain('birds/smaller.jpg');
-  await served.call('datasets.undo', { dataset, undo: applied.undo });
-  expect(await served.call('datasets.get', { dataset })).toMatchObject({ pictures: 9, leftOut: 0 });
-
-  const pictures = Uint32Array.from(nearly.members, (member) => member.picture);
-  const apart = await served.call('duplicates.separate', { dataset, pictures });
-  expect(await served.call('duplicates.summary', summary)).toMatchObject({ sameFile: 1, nearly: 0 });
-  await served.call('datasets.undo', { dataset, undo: apart.undo });
-  expect(await served.call('duplicates.summary', summary)).toMatchObject({ sameFile: 1, nearly: 1 });
-});
-
-test('statistics count at once, and measure colours by a task', async () => {
-  const folder = temporaryFolder();
-  const plain = (colour: string) =>
-    sharp({ create: { width: 120, height: 90, channels: 3, background: colour } })
-      .png()
-      .toBuffer();
-  for (const [path, colour] of [
-    ['red/1.png', '#ff0000'],
-    ['red/2.png', '#800000'],
-    ['blue/1.png', '#0000ff'],
-  ] as const) {
-    put(folder, path, await plain(colour));
-  }
-  const served = await serve();
-  const { dataset: added } = await served.call('datasets.add', { folder });
-  await served.idle();
-  const { dataset } = added;
-  const first = await served.call('statistics.get', { dataset, enlargedBelow: 100 });
-  expect(first).toMatchObject({ pictures: 3, enlarged: 3, colour: null });
-  expect(first.task).not.toBeNull();
-  expect(first.sizes.counts.reduce((a, b) => a + b)).toBe(3);
-  await served.idle();
-  const { colour, brightness, task } = await served.call('statistics.get', { dataset, enlargedBelow: 50 });
-  expect(task).toBeNull();
-  // Thumbnails are compressed: a level or two.
-  expect(colour!.mean[0]).toBeCloseTo((255 + 128) / 3 / 255, 1);
-  expect(colour!.mean[2]).toBeCloseTo(1 / 3, 1);
-  expect(brightness!.counts.reduce((a, b) => a + b)).toBe(3);
-  const { pictures } = await served.call('statistics.meanPictures', { dataset, classes: [0, 1] });
-  const [blue, red] = pictures.map(({ image }) => [...image!.rgba.subarray(0, 3)]);
-  expect(blue![2]).toBeGreaterThan(240);
-  expect(Math.abs(red![0]! - 191)).toBeLessThan(8);
-  expect((await served.call('statistics.table', { dataset })).text).toContain('red/1.png,red,');
-});
-
 test('a folder that is gone is said so, and comes back', async () => {
   const { served, dataset, folder } = await withTwoClasses();
   renameSync(folder, `${folder}-away`);
@@ -410,7 +209,7 @@ test('an index that was broken off by the engine ending goes on when it starts a
   const first = await serve(library);
   const { dataset } = (await first.call('datasets.add', { folder })).dataset;
   await new Promise((resolve) => setTimeout(resolve, 300));
-  await open.splice(0)[0]!.close();
+  await endLast();
 
   const second = await serve(library);
   const going = await second.call('datasets.get', { dataset });
@@ -418,7 +217,7 @@ test('an index that was broken off by the engine ending goes on when it starts a
   second.context.tasks.cancel(going.task!);
   await second.idle();
   expect(await second.call('datasets.get', { dataset })).toMatchObject({ state: 'partial' });
-  await open.splice(0)[0]!.close();
+  await endLast();
 
   const third = await serve(library);
   expect(await third.call('datasets.get', { dataset })).toMatchObject({ state: 'partial', task: null });

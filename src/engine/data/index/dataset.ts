@@ -41,6 +41,8 @@ export class IndexedDataset {
   private loadedDecisions: DuplicateDecisions | undefined;
   private readonly kept = new Map<string, unknown>();
   private keptRevision = 0;
+  /** Orders of all pictures by sort; they outlive changes that move no picture. */
+  private readonly orders = new Map<string, Uint32Array>();
   /** Set by what finds duplicates: pictures in groups. */
   duplicateMembers: () => Uint32Array = () => new Uint32Array(0);
 
@@ -80,6 +82,7 @@ export class IndexedDataset {
   unload(): void {
     this.loaded = undefined;
     this.kept.clear();
+    this.orders.clear();
   }
 
   get attributes(): readonly Attribute[] {
@@ -137,7 +140,13 @@ export class IndexedDataset {
   }
 
   order(sort: Sort): Uint32Array {
-    return this.once(`order ${sortKey(sort)}`, () => orderOf(this, sort));
+    const key = sortKey(sort);
+    const known = this.orders.get(key);
+    if (known) return known;
+    if (this.orders.size >= KEPT_LISTS) this.orders.clear();
+    const order = orderOf(this, sort);
+    this.orders.set(key, order);
+    return order;
   }
 
   filtered(filter: Filter): Filtered {
@@ -185,7 +194,7 @@ export class IndexedDataset {
   /** Makes a change that can be taken back, and saves it. */
   edit(change: () => void, decisions?: DuplicateDecisions): EditResult {
     const result = this.edits.run(this.table, this.record, change, decisions);
-    this.save(decisions !== undefined);
+    this.save({ decisions: decisions !== undefined, reorders: result.reorders });
     return result;
   }
 
@@ -193,17 +202,18 @@ export class IndexedDataset {
   undo(id: number): EditResult | undefined {
     const { decisions } = this;
     const result = this.edits.undo(id, this.table, this.record, decisions);
-    if (result) this.save(true);
+    if (result) this.save({ decisions: true, reorders: result.reorders });
     return result;
   }
 
   /** Saves pictures that were touched, and the record under a new revision, in one go. */
-  save(withDecisions = false): void {
+  save({ decisions = false, reorders = true } = {}): void {
+    if (reorders) this.orders.clear();
     this.record.revision++;
     this.record.counts = this.count();
     inTransaction(this.sql, () => {
       this.table.save();
-      if (withDecisions) this.saveDecisions();
+      if (decisions) this.saveDecisions();
       saveRecord(this.sql, this.number, this.record);
     });
     this.onChange(this);

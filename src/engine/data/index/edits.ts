@@ -27,6 +27,8 @@ export interface EditResult {
   /** Pictures that changed. */
   readonly changed: number;
   readonly undo: number;
+  /** Classes or attributes are others, by which pictures may be sorted. */
+  readonly reorders: boolean;
 }
 
 /** Changes that are kept. */
@@ -58,9 +60,11 @@ export class EditLog {
     change();
     const pictures: number[] = [];
     let changed = 0;
+    let reorders = edited.generation !== record.generation;
     for (let i = 0; i < length; i++) {
       if (flags[i] === before.flags[i] && classes[i] === before.classes[i] && problems[i] === before.problems[i]) continue;
       pictures.push(i);
+      if (classes[i] !== before.classes[i]) reorders = true;
       table.touch(i);
       // A new class moves the indices of others, which changes nothing for their pictures.
       const isSameClass = edited.classes[before.classes[i]!] === record.classes[classes[i]!];
@@ -74,7 +78,7 @@ export class EditLog {
       record: edited,
       decisions: decided,
     });
-    return { changed, undo };
+    return { changed, undo, reorders };
   }
 
   /** Takes a change back. @returns undefined where it is not known any more */

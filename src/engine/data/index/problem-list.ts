@@ -137,7 +137,7 @@ export function seeProblems(dataset: IndexedDataset, which: { pictures?: Uint32A
   const { sql, number } = dataset;
   if (which.kind) sql.prepare('UPDATE loose_problem SET seen = 1 WHERE dataset = ? AND kind = ?').run(number, which.kind);
   else if (!which.pictures) sql.prepare('UPDATE loose_problem SET seen = 1 WHERE dataset = ?').run(number);
-  dataset.save();
+  dataset.save({ reorders: false });
 }
 
 /** What a run could not read is listed, and used again by the next run that can. Unknown paths are passed over. */
@@ -153,7 +153,7 @@ export function noteBroken(dataset: IndexedDataset, broken: readonly { readonly 
     dataset.table.touch(id);
     put.run(dataset.number, id, 'broke-in-run', reason.charAt(0).toUpperCase() + reason.slice(1));
   });
-  dataset.save();
+  dataset.save({ reorders: false });
 }
 
 /** The whole list as CSV. */
