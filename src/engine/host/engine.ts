@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, totalmem } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { pathToFileURL } from 'node:url';
 import { PROTOCOL_VERSION, type Result } from '../protocol';
 import { VERSION } from '../version';
 import type { Area } from './host-context';
@@ -92,7 +93,7 @@ async function recover(services: HostServices, reason: string, detail: string | 
 function webgpuVersion(): string {
   try {
     const entry = createRequire(import.meta.url).resolve('webgpu');
-    const { version } = JSON.parse(readFileSync(new URL('package.json', `file://${entry}`), 'utf8')) as { version?: string };
+    const { version } = JSON.parse(readFileSync(new URL('package.json', pathToFileURL(entry)), 'utf8')) as { version?: string };
     return version ?? 'unknown';
   } catch {
     return 'unknown';

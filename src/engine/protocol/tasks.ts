@@ -33,7 +33,10 @@ export const job = z.object({
   run: runName,
   /** "ViT-S/16 on field-guide, epoch 62 of 100", "goes on from epoch 18 of 60". */
   detail: z.string(),
-  /** paused: keeps its place, gives the device to the next. */
+  /**
+   * paused: keeps its place, and the device (`runs.pause`); one that was paused when the engine ended waits for `runs.resume` and
+   * keeps nobody from the device meanwhile.
+   */
   state: z.enum(['running', 'waiting', 'paused']),
   /** command-line: an `ibot train` on this library; it is shown, and can be neither moved nor removed here. */
   owner: z.enum(['workbench', 'command-line']),

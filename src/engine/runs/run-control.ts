@@ -127,6 +127,8 @@ export class RunControl {
     while (this.wantsPause && !this.signal.aborted) {
       await serve(this.pausing, () => boundary.save());
       await serve(this.saving, () => boundary.save());
+      // Somebody may have come in meanwhile; from here to the waiting nobody can.
+      if (!this.wantsPause || this.signal.aborted || this.pausing.length + this.saving.length > 0) continue;
       await new Promise<void>((resolve) => (this.wake = resolve));
     }
     this.paused = false;

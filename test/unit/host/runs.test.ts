@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Manifest } from '../../../src/engine/data';
 import { stepSeries, type RunProgress, type TopicValue } from '../../../src/engine/protocol';
+import { temporaryFolder } from '../../support/temporary-folder';
 import { newestCheckpoint, start, tinyManifest, tinyRecipe, type Ran } from '../runs/tiny-run';
 import { draft, openTinyHost, until, type TinyHost } from './tiny-host';
 
@@ -13,8 +14,10 @@ let tiny: TinyHost;
 
 beforeAll(async () => {
   manifest = await tinyManifest();
-  whole = await start({ manifest, recipe });
-  tiny = await openTinyHost(manifest, recipe);
+  // The same choices of kernels everywhere: then the bits are the same.
+  const kernelCache = temporaryFolder();
+  whole = await start({ manifest, recipe, kernelCache });
+  tiny = await openTinyHost(manifest, recipe, { kernelCache });
 });
 afterAll(() => tiny.host.close('discard'));
 

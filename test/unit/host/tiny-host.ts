@@ -1,6 +1,7 @@
 /** A host on a library of its own, with one dataset of tiny pictures, and a window that talks to it in cloned messages. */
 import { Host, type HostOptions, type HostPort } from '../../../src/engine/host';
 import type { Manifest } from '../../../src/engine/data';
+import { noDatasets } from '../../../src/engine/host/not-served';
 import type { Recipe } from '../../../src/engine/ibot';
 import type { EngineMessage, ErrorValue, MethodName, Params, Result, TopicName, TopicValue } from '../../../src/engine/protocol';
 import { parseEvent, parseResult } from '../../../src/engine/protocol';
@@ -92,7 +93,7 @@ export async function openTinyHost(
   const host = await Host.open({ decodeThreads: 0, lookEvery: 50, log: (line) => log.push(line), ...options, library });
   if (manifest) {
     host.context.datasets = {
-      ...host.context.datasets,
+      ...noDatasets,
       pictures: () => Promise.resolve({ name: 'tiny', manifest, problems: [], allowBad: false }),
       nameOf: (dataset) => (dataset === DATASET ? 'tiny' : undefined),
       byFolder: (root) => (root === manifest.root ? DATASET : undefined),
@@ -104,7 +105,7 @@ export async function openTinyHost(
 }
 
 /** Waits until something holds, looking often. */
-export async function until<T>(what: () => T | undefined | false | Promise<T | undefined | false>, seconds = 60): Promise<T> {
+export async function until<T>(what: () => T | undefined | false | Promise<T | undefined | false>, seconds = 100): Promise<T> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const found = await what();

@@ -1,0 +1,149 @@
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { bucketSteps } from '../../../src/engine/host/metric-buckets';
+import { RunEntry } from '../../../src/engine/host/run-entry';
+import { RunWatcher, waitedShare } from '../../../src/engine/host/run-watcher';
+import { deleteFromTrash, emptyOldTrash, listTrash, putInTrash, takeFromTrash } from '../../../src/engine/host/trash';
+import { LiveRun } from '../../../src/engine/host/live-run';
+import { warningOf, watchData, watchDisk } from '../../../src/engine/host/run-warnings';
+import { WarningList } from '../../../src/engine/host/warning-list';
+import { openLibrary } from '../../../src/engine/jobs';
+import { MetricsColumns, type StepEvent } from '../../../src/engine/runs';
+import { temporaryFolder } from '../../support/temporary-folder';
+
+const line = (step: number, loss = Math.sin(step), more: object = {}): string =>
+  `${JSON.stringify({ event: 'step', step, epoch: 1, loss, elapsed: step * 0.5, waited: 0.1, time: 1e9 + step * 0.5, ...more })}\n`;
+const lines = (from: number, to: number): string => Array.from({ length: to - from }, (_, i) => line(from + i)).join('');
+
+describe('metrics as columns', () => {
+  test('grow with their file, also by parts of lines, and begin anew with another file', async () => {
+    const file = join(temporaryFolder(), 'metrics.jsonl');
+    const columns = new MetricsColumns(file);
+    await columns.catchUp();
+    expect(columns.count).toBe(0);
+    await writeFile(file, lines(1, 5000) + line(5000).slice(0, 30));
+    await columns.catchUp();
+    expect(columns.count).toBe(4999);
+    await appendFile(file, line(5000).slice(30) + '{"event":"epoch","step":5000,"epoch":1,"loss":2,"elapsed":2500}\nnot json\n' + line(5001, NaN));
+    await columns.catchUp();
+    expect([...columns.step.subarray(-2)]).toEqual([5000, 5001]);
+    expect(columns.of('loss').at(-1)).toBeNaN();
+    expect(columns.seconds.at(-1)).toBe(2500.5);
+    expect(columns.epochs).toMatchObject([{ step: 5000, loss: 2 }]);
+    expect(waitedShare(columns, 100)).toBeCloseTo(0.2, 5);
+    const { generation } = columns;
+    await writeFile(`${file}.new`, lines(1, 11));
+    await rename(`${file}.new`, file);
+    await columns.catchUp();
+    expect(columns.generation).toBe(generation + 1);
+    expect([columns.count, columns.epochs.length]).toEqual([10, 0]);
+  });
+
+  test('in buckets keep each extreme, and the mean of what is finite', async () => {
+    const file = join(temporaryFolder(), 'metrics.jsonl');
+    const losses = Array.from({ length: 1000 }, (_, i) => (i % 97 === 0 ? NaN : Math.cos(i * i)));
+    await writeFile(file, losses.map((loss, i) => line(i + 1, loss)).join(''));
+    const columns = new MetricsColumns(file);
+    await columns.catchUp();
+    const of = (unit: 'step' | 'epoch' | 'second', from: number, to: number, buckets: number) =>
+      bucketSteps(columns, 100, { series: ['loss'], unit, from, to, buckets });
+    const result = of('step', 11, 900, 7);
+    expect([result.exact, result.stepsPerBucket, result.lastStep]).toEqual([false, 128, 1000]);
+    expect(result.steps.at(-1)).toBe(900);
+    const { minimum, maximum, mean } = result.series.loss!;
+    for (let bucket = 0; bucket < 7; bucket++) {
+      const finite = losses.slice(10 + bucket * 128, Math.min(900, 10 + (bucket + 1) * 128)).filter(Number.isFinite);
+      expect(minimum[bucket]).toBe(Math.fround(Math.min(...finite)));
+      expect(maximum[bucket]).toBe(Math.fround(Math.max(...finite)));
+      expect(mean[bucket]).toBeCloseTo(finite.reduce((a, b) => a + b) / finite.length, 5);
+    }
+    expect([...of('epoch', 1, 1.02, 100).steps]).toEqual([100, 101, 102]);
+    expect([...of('second', 10, 11, 100).steps]).toEqual([20, 21, 22]);
+    expect(of('step', 5000, 6000, 10).steps).toHaveLength(0);
+  });
+});
+
+test('a watcher tells what is new, and what is void once the run goes on from its checkpoint', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'metrics.jsonl');
+  await writeFile(file, lines(1, 21));
+  await writeFile(join(folder, 'log.txt'), '2026-01-01T00:00:00.000Z Starting\n');
+  const watcher = await RunWatcher.open(new RunEntry('run', folder, false));
+  expect(watcher.noSteps).toMatchObject({ after: 20 });
+  expect(await watcher.look()).toEqual({});
+  await appendFile(file, lines(21, 31));
+  await appendFile(join(folder, 'log.txt'), '2026-01-01T00:00:01.000Z Warning: two\n  lines\n');
+  const { steps, log } = await watcher.look();
+  expect([steps!.after, ...steps!.steps]).toEqual([20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30]);
+  expect(log).toMatchObject({ total: 2, lines: [{ line: 1, level: 'warning', text: 'Warning: two\nlines' }] });
+  // It goes on from step 25: later lines were dropped, and other ones have come.
+  const kept = (await readFile(file, 'utf8')).split('\n').slice(0, 25).join('\n');
+  await writeFile(`${file}.new`, `${kept}\n${line(26, 5, { time: 2e9 })}`);
+  await rename(`${file}.new`, file);
+  const again = await watcher.look();
+  expect([again.steps!.after, ...again.steps!.steps]).toEqual([25, 26]);
+  expect(again.steps!.series.loss[0]).toBe(5);
+});
+
+describe('the trash', () => {
+  test('keeps for 30 days, gives back, and leads nowhere else', async () => {
+    const library = await openLibrary(join(temporaryFolder(), 'library'));
+    const run = join(library.runs, 'a');
+    await mkdir(run);
+    await writeFile(join(run, 'file'), 'four');
+    const item = await putInTrash(library, 'a', run);
+    const [only] = await listTrash(library);
+    expect(only).toMatchObject({ item, run: 'a' });
+    expect(only!.until - only!.deleted).toBe(30 * 86_400_000);
+    await emptyOldTrash(library, only!.until - 1);
+    await takeFromTrash(library, item, run);
+    expect(await readFile(join(run, 'file'), 'utf8')).toBe('four');
+    const again = await putInTrash(library, 'a', run);
+    await emptyOldTrash(library, Date.now() + 31 * 86_400_000);
+    expect(await listTrash(library)).toEqual([]);
+    await expect(takeFromTrash(library, again, run)).rejects.toThrow();
+    for (const bad of ['..', '../runs', '.', 'a/b', '']) await expect(deleteFromTrash(library, [bad])).rejects.toThrow('no such item');
+  });
+});
+
+describe('warnings', () => {
+  const step = (number: number, waited: number): StepEvent => ({ event: 'step', step: number, elapsed: number, waited }) as StepEvent;
+
+  test('say that the device waits for pictures, and stop saying so', () => {
+    const list = new WarningList(() => undefined);
+    const live = new LiveRun('run', '/run', 'data1');
+    for (let i = 1; i <= 100; i++) live.take(step(i, 0.4));
+    expect(live.waitingForData).toBeCloseTo(0.4, 5);
+    watchData(live, 1, list);
+    expect(list.list).toMatchObject([{ code: 'slow-data', run: 'run', title: 'The device waits for pictures 40% of the time.', over: false }]);
+    for (let i = 101; i <= 1000; i++) live.take(step(i, 0));
+    watchData(live, 1, list);
+    expect(list.list).toMatchObject([{ code: 'slow-data', over: true }]);
+    list.see(undefined);
+    expect(list.list).toEqual([]);
+  });
+
+  test('say that the disk is nearly full', async () => {
+    const list = new WarningList(() => undefined);
+    const live = new LiveRun('run', '/run', null);
+    live.checkpointBytes = 1e9;
+    await watchDisk(live, list, () => Promise.resolve(1.5e9));
+    expect(list.list).toMatchObject([{ code: 'disk-nearly-full', title: 'The disk has 1.5 GB left.', actions: [{ kind: 'free-space' }, { kind: 'show-run' }] }]);
+    await watchDisk(live, list, () => Promise.resolve(9e9));
+    expect(list.list).toMatchObject([{ over: true }]);
+  });
+
+  test('of a run come once while they last, and offer a way out', () => {
+    let changes = 0;
+    const list = new WarningList(() => changes++);
+    const event = { event: 'warning', code: 'uniform-teacher', message: 'Nearly uniform.', step: 5 } as const;
+    for (let i = 0; i < 3; i++) list.raise(warningOf(event, 'run', null));
+    expect([list.list.length, changes]).toEqual([1, 1]);
+    expect(list.list[0]).toMatchObject({ severity: 'warning', actions: [{ kind: 'show-run', run: 'run' }, { kind: 'clone-run', run: 'run' }] });
+    list.see([list.list[0]!.id]);
+    expect(list.list).toMatchObject([{ seen: true }]);
+    list.overForRun('run');
+    expect(list.list).toEqual([]);
+  });
+});
