@@ -6,6 +6,7 @@ import {
   DatasetIndex,
   drawSplit,
   Flag,
+  noteBroken,
   readLabels,
   realFolder,
   refreshGroupCount,
@@ -38,6 +39,7 @@ export async function datasetsArea(context: HostContext): Promise<Area> {
     byFolder: (root) => shelf.index.byFolder(root)?.id,
     find: (id, paths) => Promise.resolve(shelf.get(id).paths.find(paths)),
     search: (text, count) => Promise.resolve(shelf.index.search(text, count)),
+    noteBroken: (id, pictures) => noteBroken(shelf.get(id), pictures),
     totals: () => ({
       datasets: shelf.index.list.length,
       pictures: shelf.index.list.reduce((sum, { record }) => sum + record.counts.pictures, 0),

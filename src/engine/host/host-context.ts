@@ -33,6 +33,8 @@ export interface Datasets {
   find(dataset: string, paths: readonly string[]): Promise<(number | null)[]>;
   /** Pictures whose path contains the text, of all datasets. */
   search(text: string, count: number): Promise<{ pictures: { dataset: string; picture: number; path: string }[]; more: boolean }>;
+  /** Lists what a run could not read (paths below the folder) among the dataset's problems. Unknown ones are passed over. */
+  noteBroken(dataset: string, pictures: readonly Problem[]): void;
   /** For the library's status: datasets, and pictures that can be used. */
   totals(): { datasets: number; pictures: number };
 }

@@ -9,6 +9,7 @@ export const noDatasets: Datasets = {
   byFolder: () => undefined,
   find: (_dataset, paths) => Promise.resolve(paths.map(() => null)),
   search: () => Promise.resolve({ pictures: [], more: false }),
+  noteBroken: () => undefined,
   totals: () => ({ datasets: 0, pictures: 0 }),
 };
 

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { picture, put, twoClasses } from '../data-index/folders';
-import { serve } from './served-datasets';
+import { serve, withTwoClasses } from './served-datasets';
 
 const keep = { rule: 'largest', preferHeldOut: false } as const;
 const byPath = { by: 'path' } as const;
@@ -89,6 +89,20 @@ test('duplicates are grouped, decided, separated and left out', async () => {
   expect(await served.call('duplicates.summary', summary)).toMatchObject({ sameFile: 1, nearly: 0 });
   await served.call('datasets.undo', { dataset, undo: apart.undo });
   expect(await served.call('duplicates.summary', summary)).toMatchObject({ sameFile: 1, nearly: 1 });
+});
+
+test('what broke during a run is listed, and used again', async () => {
+  const { served, dataset } = await withTwoClasses();
+  served.context.datasets.noteBroken(dataset, [
+    { path: 'fish/d.jpg', reason: 'truncated file' },
+    { path: 'not/here.jpg', reason: 'gone' },
+  ]);
+  const { problems } = await served.call('problems.list', { dataset, from: 0, count: 10 });
+  expect(problems).toMatchObject([{ path: 'fish/d.jpg', kind: 'broke-in-run', message: 'Truncated file', done: 'used', seen: false }]);
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ pictures: 5, problems: 1, unseenProblems: 1 });
+  await served.call('problems.retry', { dataset, kind: 'broke-in-run' });
+  await served.idle();
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ problems: 0 });
 });
 
 test('statistics count at once, and measure colours by a task', async () => {

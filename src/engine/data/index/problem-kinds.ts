@@ -18,8 +18,8 @@ export type ProblemKind = (typeof PROBLEM_KINDS)[number];
 export const problemBit = (kind: ProblemKind): number => 1 << PROBLEM_KINDS.indexOf(kind);
 /** Bits of kinds that leave a file out. */
 export const UNREADABLE_BITS = UNREADABLE_KINDS.reduce((bits, kind) => bits | problemBit(kind), 0);
-/** Bits that come from looking at a file; the others come from tables and runs. */
-export const LOOK_BITS = PROBLEM_KINDS.slice(0, PROBLEM_KINDS.indexOf('not-in-table')).reduce(
+/** Bits that a look at a file sets anew; the others come from tables. What broke in a run is well if it can be read again. */
+export const LOOK_BITS = PROBLEM_KINDS.filter((kind) => kind !== 'not-in-table' && kind !== 'no-such-picture').reduce(
   (bits, kind) => bits | problemBit(kind),
   0,
 );

@@ -210,7 +210,7 @@ export async function lookAt(dataset: IndexedDataset, pictures: Uint32Array, con
 export function takeLooks(dataset: IndexedDataset, looks: readonly { picture: number; look: PictureLook }[]): void {
   const { sql, number, table } = dataset;
   inTransaction(sql, () => {
-    const forget = sql.prepare(`DELETE FROM note WHERE dataset = ? AND picture = ? AND kind <> 'broke-in-run'`);
+    const forget = sql.prepare('DELETE FROM note WHERE dataset = ? AND picture = ?');
     const note = sql.prepare('INSERT OR REPLACE INTO note VALUES (?, ?, ?, ?, ?)');
     for (const { picture, look } of looks) {
       forget.run(number, picture);
