@@ -20,8 +20,11 @@ const there = ({ bytes: count, source }: DeviceMemory): string =>
   `the ${bytes(count)} of memory that there are (source: ${source})`;
 
 /** What parts of a batch do to the result. */
-const effectOfParts = ({ koleo_weight: koleo }: Recipe): string =>
-  koleo > 0 ? ' (KoLeo then compares within each part)' : ', with the same result';
+function effectOfParts({ koleo_weight, centering }: Recipe): string {
+  const within = [...(koleo_weight > 0 ? ['KoLeo'] : []), ...(centering === 'sinkhorn_knopp' ? ['Sinkhorn–Knopp'] : [])];
+  if (within.length === 0) return ', with the same result';
+  return ` (${within.join(' and ')} then ${within.length > 1 ? 'look' : 'looks'} at each part by itself)`;
+}
 
 /** The recipe with its batch in as many parts as fit. @throws UserError where even single pictures do not. */
 export async function fitToMemory(gpu: Gpu, wanted: Recipe, memory?: DeviceMemory): Promise<MemoryNeed> {

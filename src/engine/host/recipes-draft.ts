@@ -181,6 +181,11 @@ function notesOf(recipe: Recipe, given: Readonly<Record<string, unknown>>, situa
       `KoLeo compares within each of the ${recipe.accumulate} parts of a batch, so another number of parts gives another result.`,
     ],
     [
+      ['centering', 'accumulate'],
+      recipe.centering === 'sinkhorn_knopp' && recipe.accumulate > 1,
+      `Sinkhorn–Knopp spreads each of the ${recipe.accumulate} parts of a batch, so another number of parts gives another result.`,
+    ],
+    [
       ['global_crops_size'],
       recipe.global_crops_size > 1.25 * situation.side,
       `Half of the pictures are at most ${situation.side} pixels high or wide: larger crops are enlarged and show nothing more.`,

@@ -16,7 +16,7 @@ export interface MemoryNeed {
 }
 
 /** Ops of the head's last layer and the loss, which work in chunks. */
-const LOSS_OPS = /^(distillation|weight-?norm|normalise-?rows|gather-?rows|scatter-?rows|centre|column-?mean|koleo)/i;
+const LOSS_OPS = /^(distillation|weight-?norm|normalise-?rows|gather-?rows|scatter-?rows|centre|column-?mean|koleo|sinkhorn)/i;
 
 const WEIGHTS = 'Weights, teacher, optimiser';
 

@@ -82,6 +82,7 @@ export function trainerOptionsOf(recipe: Recipe): TrainerOptions {
       dropPath: recipe.drop_path,
       masking: recipe.use_masked_im_modeling,
       koleo: recipe.koleo_weight / recipe.accumulate,
+      sinkhorn: recipe.centering === 'sinkhorn_knopp',
       pixelCapacity: pixelCapacityOf(batch),
     },
     accumulate: recipe.accumulate,

@@ -13,11 +13,13 @@ import {
   distillationLoss,
   gatherRows,
   koleo,
+  linear,
   LOSS_SCALARS_LENGTH,
   METRICS_LENGTH,
   normaliseRows,
   optimiser,
   patchify,
+  sinkhornCentre,
   STATE_LENGTH,
   STEP_METRICS_LENGTH,
   STEP_SCALARS_LENGTH,
@@ -44,6 +46,8 @@ export interface TrainingShape {
   masking: boolean;
   /** Weight of KoLeo on the student's global [CLS] tokens, per micro-batch; 0: without. */
   koleo: number;
+  /** The [CLS] centre is the micro-batch's own, by Sinkhorn–Knopp, instead of the moving one. */
+  sinkhorn: boolean;
   /** Pixels of a micro-batch's pictures; 0: crops come as ready images. */
   pixelCapacity: number;
 }
@@ -187,7 +191,9 @@ export function traceForward(network: Network, shape: TrainingShape): ForwardGra
     teacher: tz,
     teacherWeight,
     teacherWeight2,
-    centre: graph.state('centre', [head.outDim], network.centre),
+    centre: shape.sinkhorn
+      ? sinkhornCentre(graph, linear(graph, graph.view(tz, [globalSequences, tz.columns]), teacherWeight), inputs.scalars)
+      : graph.state('centre', [head.outDim], network.centre),
     centre2: graph.state('patch centre', [head.patchOutDim], network.patchCentre),
     scalars: inputs.scalars,
     maskedWeights: inputs.maskedWeights,

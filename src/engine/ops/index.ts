@@ -35,4 +35,5 @@ export {
 export { patchify } from './patchify';
 export { interpolatePositions, positionMatrix } from './position-embedding';
 export { assembleTokens } from './tokens';
+export { sinkhornCentre } from './sinkhorn-centre';
 export { weightNorm } from './weight-norm';

@@ -56,6 +56,7 @@ export function trainerOptions(c: TrainingCase, accumulate = 1): TrainerOptions 
       dropPath: 0,
       masking: true,
       koleo: 0,
+      sinkhorn: false,
       pixelCapacity: 0,
     },
     accumulate,
