@@ -22,6 +22,7 @@ export class RunEntry {
   private lastStepLine: string | undefined;
   private lastStep: { line: string; event: StepEvent } | undefined;
   private stamp = '';
+  private last: Promise<unknown> = Promise.resolve();
   private measuredAt = 0;
   private checkpointStamp = '';
   private readonly follower: LineFollower;
@@ -54,8 +55,14 @@ export class RunEntry {
     return this.lastStep?.event;
   }
 
-  /** @returns whether anything is different */
-  async refresh(): Promise<boolean> {
+  /** Calls come one after another: each sees what was there when it was made. @returns whether anything is different */
+  refresh(): Promise<boolean> {
+    const turn = this.last.then(() => this.refreshNow());
+    this.last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async refreshNow(): Promise<boolean> {
     const [record, metrics, notes, lock, checkpoints] = await Promise.all(
       ['run.json', 'metrics.jsonl', 'workbench.json', 'lock', 'checkpoints'].map((name) => stampOf(join(this.folder, name))),
     );
@@ -94,18 +101,17 @@ export class RunEntry {
   }
 
   private async measure(): Promise<void> {
-    this.bytes = 0;
-    this.checkpoints = 0;
-    this.checkpointBytes = 0;
+    const sum = { bytes: 0, checkpoints: 0, checkpointBytes: 0 };
     for (const entry of await readdir(this.folder, { recursive: true, withFileTypes: true }).catch(() => [])) {
       if (!entry.isFile()) continue;
       const { size } = await stat(join(entry.parentPath, entry.name)).catch(() => ({ size: 0 }));
-      this.bytes += size;
+      sum.bytes += size;
       if (/^step-\d+\.safetensors$/.test(entry.name) && entry.parentPath.endsWith('checkpoints')) {
-        this.checkpoints++;
-        this.checkpointBytes += size;
+        sum.checkpoints++;
+        sum.checkpointBytes += size;
       }
     }
+    Object.assign(this, sum);
   }
 }
 

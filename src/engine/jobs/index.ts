@@ -3,6 +3,7 @@
  * processes on the same library.
  */
 export { libraryFolders, libraryOfRun, openLibrary, type LibraryFolders } from './library';
-export { JobQueue, type Going, type JobQueueOptions, type NewJob, type Orphan } from './job-queue';
+export { JobQueue } from './job-queue';
+export type { Going, JobQueueOptions, NewJob, Orphan } from './job';
 export { isHeld, isOurs, QueueFile, type StoredJob, type StoredQueue } from './queue-file';
 export { waitForTurn, type Turn, type TurnRequest } from './turn';

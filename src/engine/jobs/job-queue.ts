@@ -4,46 +4,9 @@
  */
 import { UserError } from '../errors';
 import { ownHolder, RunControl } from '../runs';
-import type { LibraryFolders } from './library';
+import type { Going, JobQueueOptions, NewJob, Orphan } from './job';
 import { isHeld, isOurs, QueueFile, type StoredJob, type StoredQueue } from './queue-file';
 import { isNext, working } from './scheduling';
-
-export interface JobQueueOptions {
-  library: LibraryFolders;
-  /** Carries a job out to its end. It never rejects; what became of the run stands in its record. */
-  carryOut: (job: StoredJob, control: RunControl) => Promise<void>;
-  /** Step of the last checkpoint, 0 for none. */
-  savedStep: (job: StoredJob) => Promise<number>;
-  /** Something about the queue is different, also by another process. */
-  changed: (queue: StoredQueue) => void;
-  /** Errors that are nobody's fault but ours. */
-  defect: (error: unknown) => void;
-  /** Of the device's time, what short work may take. */
-  share: () => number;
-  /** Milliseconds between looks at what other processes did. */
-  lookEvery?: number;
-}
-
-export interface NewJob {
-  run: string;
-  folder: string;
-  detail: string;
-  progress?: number;
-}
-
-export interface Going {
-  job: StoredJob;
-  control: RunControl;
-  finished: Promise<void>;
-}
-
-/** A job that an earlier process of the workbench was carrying out when it ended. */
-export interface Orphan {
-  job: StoredJob;
-  fromStep: number;
-  /** Tried several times from the same checkpoint: it is not begun again by itself. */
-  givenUp: boolean;
-}
 
 const BEAT_MS = 4000;
 /** So often a run is taken up from the same checkpoint before it is left alone. */
@@ -229,7 +192,7 @@ export class JobQueue {
   }
 
   private look(): void {
-    if (this.closing) return;
+    if (this.closing || !this.timer) return;
     this.looking ??= this.lookNow()
       .catch(this.options.defect)
       .finally(() => (this.looking = undefined));

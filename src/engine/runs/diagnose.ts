@@ -2,7 +2,7 @@ import type { Batch } from '../data';
 import { writeFileAtomic } from '../formats';
 import { settingsAt, type StepReport, type Trainer } from '../ibot';
 import { NonFiniteError } from './health';
-import type { RunParts } from './training-run';
+import type { RunParts } from './run-parts';
 
 type NonFiniteTensor = NonNullable<Awaited<ReturnType<Trainer['firstNonFinite']>>>;
 

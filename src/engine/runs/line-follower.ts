@@ -1,7 +1,7 @@
 /** Reads a file that grows, line by line: each time only what is new. Large files are read in pieces, with turns for others. */
 import { open } from 'node:fs/promises';
 
-const PIECE = 1 << 20;
+const PIECE = 1 << 18;
 
 export interface LineReader {
   /** A whole line, without its end. */

@@ -3,48 +3,17 @@
  * in between. Everything that decides about results depends on (recipe, manifest, step) and on the checkpoint alone.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Batch, BatchLoader, Manifest } from '../data';
-import { settingsAt, type Recipe, type StepReport, type Trainer, type TrainingSchedules } from '../ibot';
-import type { BadPictures } from './bad-pictures';
-import { checkpointBytes, writeCheckpoint, type CheckpointContents, type CheckpointIdentity } from './checkpoint';
-import type { CheckpointStore } from './checkpoint-store';
+import type { Batch } from '../data';
+import { settingsAt, type StepReport } from '../ibot';
+import { checkpointBytes, writeCheckpoint, type CheckpointContents } from './checkpoint';
 import { EpochProgress } from './epoch-progress';
-import type { DoneEvent, EpochEvaluation, EpochEvent, RunEvent, WarningCode } from './events';
+import type { DoneEvent, EpochEvaluation, EpochEvent, WarningCode } from './events';
 import { diagnose } from './diagnose';
 import { HealthMonitor } from './health';
-import type { KnnSoFar } from './knn-so-far';
-import type { MetricsLog } from './metrics';
-import type { RunEvaluation } from './run-evaluation';
-import type { RunFolder } from './run-folder';
 import type { RunControl, Saved } from './run-control';
-import type { RunPanels } from './run-panels';
-import type { RunRecord } from './run-record';
+import type { RunParts } from './run-parts';
 import { SavingCost } from './saving-cost';
 import { SpeedMeter, stepEvent, type StepEventOptions } from './step-events';
-
-/** Everything that a run consists of, made by `runTraining` and `resumeTraining`. */
-export interface RunParts {
-  folder: RunFolder;
-  record: RunRecord;
-  manifest: Manifest;
-  recipe: Recipe;
-  trainer: Trainer;
-  loader: BatchLoader;
-  schedules: TrainingSchedules;
-  stepsPerEpoch: number;
-  identity: CheckpointIdentity;
-  store: CheckpointStore;
-  metrics: MetricsLog;
-  evaluation: RunEvaluation;
-  badPictures: BadPictures;
-  knn: KnnSoFar;
-  emit: (event: RunEvent) => void;
-  signal: AbortSignal | undefined;
-  control: RunControl | undefined;
-  panels: RunPanels | undefined;
-  /** Seconds of computing by earlier processes of the run. */
-  elapsedBefore: number;
-}
 
 const REPORTS_IN_DIAGNOSIS = 50;
 
@@ -106,7 +75,8 @@ export class TrainingRun {
       await this.trainStep();
     }
     await this.settle();
-    if (control?.savesAtEnd ?? true) await this.save();
+    // One that came to its end is saved, whatever was asked a moment ago.
+    if (this.step >= this.steps || (control?.savesAtEnd ?? true)) await this.save();
     if (this.step >= this.steps) await panels?.add(this.place, this.elapsed);
     const finished = this.step >= this.steps && !this.isAtEpochEnd;
     return this.done(finished ? 'finished' : 'stopped', null);
