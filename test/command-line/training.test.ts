@@ -62,7 +62,7 @@ describe('train --json', () => {
     const { status, stdout } = await ibot('train', pictures, '--out', at('chosen'), '--config', config, '--hours', '0.01', '--json');
     expect(status).toBe(0);
     const [chosen, ...events] = parsedLines(stdout);
-    expect(chosen).toMatchObject({ preset: 'auto', recipe: { embed_dim: 16, epochs: 0.5, momentum_teacher: 0.98, teacher_temp: 0.02, koleo_weight: 0.3 } });
+    expect(chosen).toMatchObject({ preset: 'auto', recipe: { embed_dim: 16, epochs: 0.5, momentum_teacher: 0.99, teacher_temp: 0.02, koleo_weight: 0.02 } });
     expect((chosen!.recipe as { blur_radius: number[] }).blur_radius[1]).toBeLessThan(0.5);
     const reasons = (chosen!.reasons as string[]).join(' ');
     expect(reasons).toMatch(/36 pictures to train on, \d+ pixels/);

@@ -60,6 +60,7 @@ const size = (
 
 /** From the cheapest to the dearest. */
 const SIZES: readonly Size[] = [
+  size([64, 4, 2], [8, 48, 24, 4], [512, 128]),
   size([128, 4, 2], [8, 48, 24, 4], [512, 128]),
   size([192, 6, 3], [8, 64, 32, 4], [512, 128]),
   size([192, 12, 3], [8, 96, 48, 4], [1024, 256]),
@@ -108,6 +109,8 @@ const toPatches = (pixels: number, patch: number): number => Math.max(2, Math.ro
 function optionsFor(input: AutoInput, chosen: Size, epochs: number): Record<string, unknown> {
   const { pictures, given = {} } = input;
   const temperature = round(bySetSize(pictures, 0.02, 0.07), 2);
+  const patchTemperature = round(bySetSize(pictures, 0.04, 0.07), 2);
+  const small = pictures < 100_000;
   const { embed_dim, depth, num_heads, ...rest } = chosen.options;
   const patch = numberOf(given.patch_size) ?? rest.patch_size;
   const globalSize = toPatches(rest.global_crops_size, patch);
@@ -125,16 +128,17 @@ function optionsFor(input: AutoInput, chosen: Size, epochs: number): Record<stri
     out_dim: outputs(pictures),
     shared_head: true,
     norm_last_layer: true,
-    koleo_weight: pictures < 100_000 ? 0.3 : 0.1,
-    lr: pictures < 100_000 ? 8e-3 : 2e-3,
+    centering: small ? 'sinkhorn_knopp' : 'centering',
+    koleo_weight: small ? 0.02 : 0.1,
+    lr: small ? 8e-3 : 2e-3,
     min_lr: 1e-6,
     warmup_epochs: round(0.1 * epochs, 3),
     warmup_teacher_temp: 0.02,
     teacher_temp: temperature,
-    warmup_teacher_patch_temp: 0.02,
-    teacher_patch_temp: temperature,
+    warmup_teacher_patch_temp: 0.04,
+    teacher_patch_temp: patchTemperature,
     warmup_teacher_temp_epochs: round(0.3 * epochs, 3),
-    momentum_teacher: round(bySetSize(pictures, 0.98, 0.996), 3),
+    momentum_teacher: round(bySetSize(pictures, 0.99, 0.996), 3),
     freeze_last_layer: Math.min(1, round(0.03 * epochs, 3)),
     global_crops_scale: [0.3, 1],
     local_crops_scale: [0.08, 0.3],
@@ -172,6 +176,9 @@ function describe(input: AutoInput, recipe: Recipe, seen: number, steps: number,
     }, teacher momentum from ${recipe.momentum_teacher}` +
       (warmups > 0 ? `, learning rate warmed up over the first ${share(recipe.warmup_epochs)}` : '') +
       ': what keeps small sets from collapsing.',
+    ...(recipe.centering === 'sinkhorn_knopp'
+      ? ["The teacher's [CLS] outputs of a batch are spread evenly over all outputs (Sinkhorn–Knopp): nothing can collapse onto a few."]
+      : []),
     ...(recipe.koleo_weight > 0
       ? [`Features of a batch are pushed apart with weight ${recipe.koleo_weight} (KoLeo), which keeps their rank from falling.`]
       : []),
