@@ -54,12 +54,17 @@ export class DecodePool {
     if (this.limit > 0) this.entry = options.workerEntry ?? findWorkerEntry();
   }
 
-  /** @throws PictureError (as a rejection) when the picture cannot be read. */
-  run<J extends DecodeJob>(job: J): Promise<DecodeResults[J['kind']]> {
+  /**
+   * @param first before everything that waits: somebody looks at it.
+   * @throws PictureError (as a rejection) when the picture cannot be read.
+   */
+  run<J extends DecodeJob>(job: J, { first = false } = {}): Promise<DecodeResults[J['kind']]> {
     if (this.closed) return Promise.reject(new Error('The decoding pool is closed.'));
     if (this.limit === 0) return this.runHere(job) as Promise<DecodeResults[J['kind']]>;
     return new Promise((resolve, reject) => {
-      this.waiting.push({ id: this.nextId++, job, resolve, reject, attempts: 0, isLarge: false });
+      const task: Task = { id: this.nextId++, job, resolve, reject, attempts: 0, isLarge: false };
+      if (first) this.waiting.unshift(task);
+      else this.waiting.push(task);
       this.assign();
     });
   }

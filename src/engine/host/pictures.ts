@@ -75,7 +75,7 @@ async function detailOf(shelf: DatasetShelf, dataset: IndexedDataset, picture: n
   const { columns, record } = dataset;
   const path = dataset.paths.one(picture) ?? '';
   const file = await shelf.file(dataset, picture).catch(() => undefined);
-  const header = file === undefined ? undefined : await shelf.pool.run({ kind: 'header', path: file }).catch(() => undefined);
+  const header = file === undefined ? undefined : await shelf.pool.run({ kind: 'header', path: file }, { first: true }).catch(() => undefined);
   const flags = columns.flags[picture]!;
   const kind = firstKind(columns.problems[picture]!);
   const taken = columns.taken[picture]!;
@@ -120,13 +120,13 @@ async function readPicture(
   if (!PICTURE_SIZES.some((each) => each === size)) throw notFound('such size of pictures');
   const path = await shelf.file(dataset, picture);
   try {
-    if (partial) return { type: 'image/png', bytes: await shelf.pool.run({ kind: 'part-view', path }) };
+    if (partial) return { type: 'image/png', bytes: await shelf.pool.run({ kind: 'part-view', path }, { first: true }) };
     if (THUMBNAIL_SIZES.some((each) => each === size)) {
       const version = dataset.columns.version[picture]!;
       const bytes = await shelf.thumbnails.get({ dataset: dataset.id, picture, version, size }, path);
       return { type: 'image/webp', bytes };
     }
-    return { type: 'image/jpeg', bytes: await shelf.pool.run({ kind: 'view', path, size, type: 'jpeg' }) };
+    return { type: 'image/jpeg', bytes: await shelf.pool.run({ kind: 'view', path, size, type: 'jpeg' }, { first: true }) };
   } catch (error) {
     if (error instanceof PictureError) throw notFound(`picture to show (${error.reason})`);
     throw error;

@@ -74,7 +74,7 @@ async function detailOf(shelf: DatasetShelf, dataset: IndexedDataset, picture: n
 /** What could be read of a file that ends too early. */
 async function readableOf(shelf: DatasetShelf, kind: ProblemKind, file: string): Promise<Result<'problems.detail'>['readable']> {
   if (kind !== 'cut-short' && kind !== 'damaged') return null;
-  const part = await shelf.pool.run({ kind: 'part', path: file }).catch(() => undefined);
+  const part = await shelf.pool.run({ kind: 'part', path: file }, { first: true }).catch(() => undefined);
   if (!part || part.lines === 0) return null;
   const { lines, ofLines, width, height, rgba } = part;
   return { share: lines / ofLines, lines, ofLines, image: { width, height, rgba } };

@@ -13,6 +13,7 @@ export { default as KeyValues } from './KeyValues.svelte';
 export { default as Menu } from './Menu.svelte';
 export { default as Notice } from './Notice.svelte';
 export { default as Progress } from './Progress.svelte';
+export { default as RangeSlider } from './RangeSlider.svelte';
 export { default as Resizer } from './Resizer.svelte';
 export { default as Section } from './Section.svelte';
 export { default as Segmented } from './Segmented.svelte';

@@ -9,3 +9,6 @@ export { commands, useCommands, type Command, type CommandSource } from './comma
 export { toasts } from './notices.svelte';
 export { drop } from './drop.svelte';
 export { addFolders, makeSample, pickAndAdd } from './add-pictures';
+export { copyText, openText, saveText, type TextFile } from './text-files';
+export { pictureUrl } from './picture-url';
+export { selection } from './selection.svelte';

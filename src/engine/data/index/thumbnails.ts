@@ -61,7 +61,7 @@ export class Thumbnails {
   private async make(key: ThumbnailKey, file: string): Promise<Uint8Array> {
     const larger = this.path({ ...key, size: THUMBNAIL_AHEAD });
     const source = key.size < THUMBNAIL_AHEAD && (await stat(larger).catch(() => undefined)) ? larger : file;
-    const bytes = await this.pool.run({ kind: 'view', path: source, size: key.size, type: 'webp' });
+    const bytes = await this.pool.run({ kind: 'view', path: source, size: key.size, type: 'webp' }, { first: true });
     await this.put(key, bytes);
     return bytes;
   }
