@@ -118,7 +118,7 @@ export const datasetMethods = {
    */
   'datasets.makeSample': {
     params: z.strictObject({
-      /** Default 2,400, in 12 classes. */
+      /** Default 2,400, in 16 classes. */
       count: z.number().int().min(12).max(200_000).optional(),
       seed: count.optional(),
       name: datasetName.optional(),

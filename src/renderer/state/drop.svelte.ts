@@ -36,9 +36,13 @@ class Drop {
     });
   }
 
-  /** Who takes what is dropped anywhere in the window. */
-  take(handler: Handler): void {
+  /** Who takes what is dropped anywhere in the window, until the function that comes back is called; then who did before. */
+  take(handler: Handler): () => void {
+    const before = this.#handler;
     this.#handler = handler;
+    return () => {
+      if (this.#handler === handler) this.#handler = before;
+    };
   }
 }
 

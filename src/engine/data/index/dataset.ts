@@ -299,4 +299,4 @@ export class IndexedDataset {
 }
 
 /** Pictures that stand for a dataset. */
-const COVER = 6;
+const COVER = 8;
