@@ -77,4 +77,13 @@ export function stopOf(hours: number): number {
   return nearest;
 }
 
+/** The engine's sentences name options as the command line does; a form has titles. */
+export function inTitles(sentence: string, options: readonly Option[]): string {
+  return sentence.replace(/`?\b([a-z]+(?:_[a-z0-9]+)*)\b`?/g, (word, name: string) => {
+    if (!name.includes('_') && !word.startsWith('`')) return word;
+    const title = options.find((option) => option.name === name)?.title;
+    return title === undefined ? word : `“${title}”`;
+  });
+}
+
 export const sameValue = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
