@@ -1,7 +1,7 @@
 import type { BrowserWindow } from 'electron';
 import type { Params } from '../engine/protocol';
+import type { EngineClient } from '../engine/supervise';
 import type { DesktopTopics } from './desktop-topics';
-import type { EngineClient } from './engine-client';
 import type { Log } from './log';
 import type { SettingsStore } from './settings';
 

@@ -4,11 +4,9 @@ import { access, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { app, clipboard, dialog, shell, type BrowserWindow, type OpenDialogOptions } from 'electron';
 import type { DesktopCall, DesktopMethodName, Params, Result } from '../engine/protocol';
+import type { DesktopService, EngineClient, Supervisor } from '../engine/supervise';
 import type { Closing } from './closing';
-import type { EngineClient } from './engine-client';
-import type { DesktopService } from './relay';
 import type { SettingsStore } from './settings';
-import type { Supervisor } from './supervisor';
 
 type Handlers = { [M in DesktopMethodName]: (params: Params<M>, window: BrowserWindow) => Promise<Result<M>> | Result<M> };
 
@@ -27,7 +25,7 @@ const pages = {
 };
 const largestText = 1_000_000;
 
-export function desktopService(parts: DesktopParts): DesktopService {
+export function desktopService(parts: DesktopParts): DesktopService<BrowserWindow> {
   const handlers = makeHandlers(parts);
   return async ({ method, params }: DesktopCall, window) =>
     (handlers[method] as (params: unknown, window: BrowserWindow) => unknown)(params, window);

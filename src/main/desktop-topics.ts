@@ -1,7 +1,7 @@
 import { nativeTheme } from 'electron';
 import type { DesktopTopicName, TopicValue } from '../engine/protocol';
+import type { Supervisor } from '../engine/supervise';
 import type { SettingsStore } from './settings';
-import type { Supervisor } from './supervisor';
 
 type Values = { [T in DesktopTopicName]: TopicValue<T> };
 

@@ -1,19 +1,19 @@
 /** The desktop program's main process: one window, one engine, and what connects them. */
 import { join } from 'node:path';
 import { app, BrowserWindow, Menu, nativeTheme, session } from 'electron';
+import { EngineClient, recoverAfterCrashes, Relay, Supervisor } from '../engine/supervise';
 import { Closing } from './closing';
 import { registerSchemes, restrict } from './content-policy';
 import { desktopService } from './desktop-service';
 import { DesktopTopics } from './desktop-topics';
-import { EngineClient } from './engine-client';
 import { Log } from './log';
+import { engineProgram } from './paths';
 import { servePictures } from './pictures';
-import { Relay } from './relay';
 import { keepAwake, tellEnds } from './run-watch';
 import { SettingsStore } from './settings';
-import { Supervisor } from './supervisor';
 import { TrayIcon } from './tray';
 import { openWindow } from './window';
+import { giveWindowsPorts } from './window-ports';
 
 const engineEndLimitMs = 20_000;
 
@@ -35,7 +35,7 @@ function start(): void {
   process.on('uncaughtException', (error) => log.write('main', error.stack ?? String(error)));
   process.on('unhandledRejection', (error) => log.write('main', String(error instanceof Error ? error.stack : error)));
   const settings = new SettingsStore();
-  const supervisor = new Supervisor(settings, log);
+  const supervisor = new Supervisor(() => engineProgram(settings.library), log);
   const engine = new EngineClient(supervisor);
   const topics = new DesktopTopics(settings, supervisor);
 
@@ -62,8 +62,9 @@ function start(): void {
   };
   const closing = new Closing({ settings, topics, engine, log, toTray, quit: () => app.quit() });
 
-  new Relay(supervisor, desktopService({ settings, supervisor, engine, closing }), topics);
-  recover(supervisor, engine, closing, log);
+  giveWindowsPorts(new Relay(supervisor, desktopService({ settings, supervisor, engine, closing }), topics), log);
+  supervisor.onGone(() => closing.forget());
+  recoverAfterCrashes(supervisor, engine);
   keepAwake(engine, settings);
   tellEnds(engine, settings, (run) => {
     show();
@@ -88,22 +89,6 @@ function start(): void {
 
   supervisor.start();
   show();
-}
-
-/** After a crash the run that was going goes on, and the state says so. */
-function recover(supervisor: Supervisor, engine: EngineClient, closing: Closing, log: Log): void {
-  supervisor.onGone(() => closing.forget());
-  supervisor.onReady(() => {
-    const { restarts, reason, detail } = supervisor.state;
-    if (restarts === 0 || reason === null) return;
-    const known = { reason: reason.slice(0, 1000), detail: (detail ?? '').slice(-100_000) };
-    engine.call('engine.recover', known).then(
-      (result) => {
-        if (result) supervisor.setRecovered(result);
-      },
-      (error: Error) => log.write('engine', `no run goes on: ${error.message}`),
-    );
-  });
 }
 
 function applyAppearance(settings: SettingsStore, window: () => BrowserWindow | undefined): void {

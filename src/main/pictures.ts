@@ -1,7 +1,7 @@
 import type { Session } from 'electron';
 import { parsePictureAddress, PICTURE_BASE } from '../engine/protocol';
+import type { EngineClient } from '../engine/supervise';
 import { appOrigin, pictureScheme } from './content-policy';
-import type { EngineClient } from './engine-client';
 
 /**
  * Serves `ibot-picture://dataset/…`: pictures of the library's datasets by their numbers, from the engine, which alone knows the files. No

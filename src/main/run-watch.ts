@@ -1,6 +1,6 @@
 import { Notification, powerSaveBlocker } from 'electron';
 import type { RunSummary } from '../engine/protocol';
-import type { EngineClient } from './engine-client';
+import type { EngineClient } from '../engine/supervise';
 import type { SettingsStore } from './settings';
 
 /** Keeps the computer awake while a run is going. */

@@ -1,7 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
-import { fromEngineSchema, type FromEngine, type ToEngine } from '../engine/protocol/supervision';
-import { nodeExecutable, paths } from './paths';
+import { fromEngineSchema, type FromEngine, type ToEngine } from '../protocol/supervision';
+
+/** How an engine is started. */
+export interface EngineProgram {
+  /** A real Node, which the engine needs (Dawn cannot map buffers inside Electron). */
+  node: string;
+  /** The built host. */
+  entry: string;
+  parameters: readonly string[];
+  /** All of its environment. */
+  environment: NodeJS.ProcessEnv;
+}
 
 /** How it ended: in plain words, and the last lines that it wrote. */
 export interface EngineEnd {
@@ -27,13 +37,10 @@ export class EngineProcess {
   #why: string | undefined;
   #ended = false;
 
-  constructor(parameters: readonly string[], handlers: EngineHandlers) {
+  constructor({ node, entry, parameters, environment }: EngineProgram, handlers: EngineHandlers) {
     this.#handlers = handlers;
-    const extra = JSON.parse(process.env.IBOT_ENGINE_ENVIRONMENT || '{}') as Record<string, string>;
-    const env = { ...process.env, ...extra };
-    delete env.ELECTRON_RUN_AS_NODE;
-    this.#child = spawn(nodeExecutable, ['--enable-source-maps', paths.engine, ...parameters], {
-      env,
+    this.#child = spawn(node, ['--enable-source-maps', entry, ...parameters], {
+      env: environment,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       serialization: 'advanced',
       windowsHide: true,
@@ -43,7 +50,7 @@ export class EngineProcess {
     this.#child.on('exit', (code, signal) => this.#end(describeEnd(code, signal)));
     for (const stream of [this.#child.stdout, this.#child.stderr]) this.#readLines(stream);
     // On a software device it would take the cores that the window draws with.
-    if (['lavapipe', 'swiftshader'].includes(env.IBOT_DRIVER_SOURCE ?? '')) this.#lowerPriority();
+    if (['lavapipe', 'swiftshader'].includes(environment.IBOT_DRIVER_SOURCE ?? '')) this.#lowerPriority();
   }
 
   get pid(): number | undefined {

@@ -7,10 +7,10 @@ import {
   type Result,
   type TopicName,
   type TopicValue,
-} from '../engine/protocol';
+} from '../protocol';
 import type { Supervisor } from './supervisor';
 
-/** The number under which main itself talks to the engine; windows count from 1. */
+/** The number under which who supervises talks to the engine; windows count from 1. */
 const self = 0;
 
 interface Waiting {
@@ -19,7 +19,7 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Main's own calls and subscriptions. Subscriptions outlive the engine; calls that it did not answer fail. */
+/** Calls and subscriptions of who supervises, not of a window. Subscriptions outlive the engine; calls that it did not answer fail. */
 export class EngineClient {
   readonly #waiting = new Map<number, Waiting>();
   readonly #subscriptions = new Map<string, (value: unknown) => void>();

@@ -1,14 +1,16 @@
-import type { EngineSupervision } from '../engine/protocol';
-import { hangLimitSeconds, type FromEngine, type ToEngine } from '../engine/protocol/supervision';
-import { EngineProcess, type EngineEnd } from './engine-process';
-import type { Log } from './log';
-import { libraryFolder } from './paths';
-import type { SettingsStore } from './settings';
+import type { EngineSupervision } from '../protocol';
+import { hangLimitSeconds, type FromEngine, type ToEngine } from '../protocol/supervision';
+import { EngineProcess, type EngineEnd, type EngineProgram } from './engine-process';
 
 const hangLimitMs = Number(process.env.IBOT_HANG_SECONDS || hangLimitSeconds) * 1000;
 /** Waits before each new start. After the last one it is for the user to try again; a life of a minute begins the list anew. */
 const waitsMs = [250, 1000, 4000, 15_000, 60_000];
 const soundAfterMs = 60_000;
+
+/** Hears what happens, one line each; `where` is engine, window, server … */
+export interface SupervisionLog {
+  write(where: string, text: string): void;
+}
 
 /** Hears each change, with what was before. */
 export type StateListener = (state: EngineSupervision, before: EngineSupervision) => void;
@@ -27,9 +29,10 @@ export class Supervisor {
   readonly #stateListeners = new Set<StateListener>();
   readonly #messageListeners = new Set<(client: number, message: unknown) => void>();
 
+  /** @param program how to start it, asked before each start */
   constructor(
-    readonly settings: SettingsStore,
-    readonly log: Log,
+    readonly program: () => EngineProgram,
+    readonly log: SupervisionLog,
   ) {
     this.#heartbeat = setInterval(() => this.#listen(), Math.min(2000, hangLimitMs / 4));
   }
@@ -74,7 +77,7 @@ export class Supervisor {
     if (this.#engine || this.#closing) return;
     if (this.#state.state === 'stopped') this.#change({ state: 'restarting' });
     this.#startedAt = this.#heardAt = Date.now();
-    const engine: EngineProcess = new EngineProcess(['--library', libraryFolder(this.settings.library)], {
+    const engine: EngineProcess = new EngineProcess(this.program(), {
       message: (message) => this.#receive(message),
       line: (line) => this.log.write('engine', line),
       end: (end) => this.#ended(engine, end),
