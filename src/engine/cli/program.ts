@@ -7,6 +7,7 @@ import { registerKnn } from './knn';
 import { registerQueue } from './queue';
 import { registerResume } from './resume';
 import { registerSample } from './sample';
+import { registerServe } from './serve';
 import { registerTrain } from './train';
 import { VERSION } from '../version';
 
@@ -38,6 +39,7 @@ export function makeProgram(): Command {
     registerTrain,
     registerResume,
     registerQueue,
+    registerServe,
     registerKnn,
     registerEmbed,
     registerExport,

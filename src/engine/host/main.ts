@@ -1,5 +1,5 @@
 /**
- * The engine as the desktop's main process starts it: a child with a channel over which it serves the contract to several windows.
+ * The engine as the desktop's main process or `ibot serve` starts it: a child with a channel over which it serves the contract to several windows.
  * It exits when the channel closes, so no engine outlives its program, whatever happened to that.
  */
 import { join } from 'node:path';
@@ -47,11 +47,12 @@ process.on('message', (raw) => {
 await begin();
 
 async function begin(): Promise<void> {
-  const { values } = parseArgs({ options: { library: { type: 'string' } }, strict: false });
+  const { values } = parseArgs({ options: { library: { type: 'string' }, served: { type: 'boolean' } }, strict: false });
   try {
     if (typeof values.library !== 'string') throw new UserError('Which library? It is given with --library.');
     host = await Host.open({
       library: values.library,
+      served: values.served === true,
       kernelCache: join(defaultCacheFolder(), 'kernels'),
       log,
       exit: () => process.exit(0),

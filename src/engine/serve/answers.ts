@@ -1,0 +1,58 @@
+/** What goes out: every answer with the headers that keep a page to itself. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** As in index.html; a header cannot be edited away by a page. Sockets to where the page is from are 'self'. */
+const contentPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "style-src-attr 'unsafe-inline'",
+  "img-src 'self' blob: data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "worker-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "object-src 'none'",
+].join('; ');
+
+const always = {
+  'content-security-policy': contentPolicy,
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+  'cache-control': 'no-store',
+};
+
+/** What is behind one address never changes. */
+export const forEver = { 'cache-control': 'private, max-age=31536000, immutable' };
+
+export interface Answer {
+  status: number;
+  type?: string;
+  body?: Uint8Array | string;
+  /** Over those that every answer has. */
+  headers?: Record<string, string>;
+}
+
+export function answer(request: IncomingMessage, response: ServerResponse, { status, type, body = '', headers }: Answer): void {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  response.writeHead(status, {
+    ...always,
+    'content-type': type ?? 'text/plain; charset=utf-8',
+    'content-length': bytes.byteLength,
+    ...headers,
+  });
+  response.end(request.method === 'HEAD' ? undefined : bytes);
+  // What was not read of a refused body is not waited for.
+  if (request.method === 'POST' && !request.complete) response.once('finish', () => request.destroy());
+}
+
+/** Refuses before there is a response to write to: an upgrade. */
+export function refuseUpgrade(socket: { end(text: string): void }, status: number, reason: string): void {
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
