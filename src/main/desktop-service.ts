@@ -3,7 +3,7 @@ import { constants, existsSync } from 'node:fs';
 import { access, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { app, clipboard, dialog, shell, type BrowserWindow, type OpenDialogOptions } from 'electron';
-import type { DesktopCall, DesktopMethodName, Params, Result } from '../engine/protocol';
+import { PAGES, type DesktopCall, type DesktopMethodName, type Params, type Result } from '../engine/protocol';
 import type { DesktopService, EngineClient, Supervisor } from '../engine/supervise';
 import type { Closing } from './closing';
 import type { SettingsStore } from './settings';
@@ -17,12 +17,6 @@ export interface DesktopParts {
   closing: Closing;
 }
 
-const pages = {
-  website: 'https://github.com/bytedance/ibot',
-  paper: 'https://arxiv.org/abs/2111.07832',
-  licence: 'https://www.apache.org/licenses/LICENSE-2.0',
-  issues: 'https://github.com/bytedance/ibot/issues',
-};
 const largestText = 1_000_000;
 
 export function desktopService(parts: DesktopParts): DesktopService<BrowserWindow> {
@@ -67,7 +61,7 @@ function makeHandlers({ settings, supervisor, engine, closing }: DesktopParts): 
       return null;
     },
     'desktop.openPage': async ({ page }) => {
-      await shell.openExternal(pages[page]);
+      await shell.openExternal(PAGES[page]);
       return null;
     },
     'desktop.copyText': ({ text }) => {

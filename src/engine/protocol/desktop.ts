@@ -1,6 +1,7 @@
 /**
  * What the desktop's main process does for its window, in the same messages over the same port: names begin with `desktop.`, all
- * else goes on to the engine. In a browser (`ibot serve`) there is none of it: `files.list` picks folders, downloads save files.
+ * else goes on to the engine. For a browser, `ibot serve` answers engine, settings and layout; the page picks by `files.list`, saves by
+ * downloads, copies and opens pages by itself; what is left (reveal, close, window …) is not there.
  */
 import { z } from 'zod';
 import { count, datasetId, done, filePath, nothing, pictureId, runName, text, time } from './values';
@@ -34,6 +35,14 @@ export type EngineSupervision = z.infer<typeof engineSupervision>;
 
 /** The layout of the window, as the window wrote it: main keeps it and does not look into it. */
 const layout = z.record(z.string().max(100), z.union([z.number(), z.boolean(), z.string().max(4096)]));
+
+/** The program's own pages on the web. */
+export const PAGES = {
+  website: 'https://github.com/bytedance/ibot',
+  paper: 'https://arxiv.org/abs/2111.07832',
+  licence: 'https://www.apache.org/licenses/LICENSE-2.0',
+  issues: 'https://github.com/bytedance/ibot/issues',
+} as const;
 
 const closeChoice = z.enum(['tray', 'pause', 'cancel', 'back']);
 
@@ -77,7 +86,7 @@ export const desktopMethods = {
     result: done,
   },
   /** Opens one of the program's own pages in the browser. */
-  'desktop.openPage': { params: z.strictObject({ page: z.enum(['website', 'paper', 'licence', 'issues']) }), result: done },
+  'desktop.openPage': { params: z.strictObject({ page: z.enum(Object.keys(PAGES) as (keyof typeof PAGES)[]) }), result: done },
   'desktop.copyText': { params: z.strictObject({ text: text(1_000_000) }), result: done },
 
   'desktop.settings': { params: nothing, result: desktopSettings },

@@ -20,7 +20,7 @@ export function browserService(state: WindowState, supervisor: Supervisor): Desk
     },
   };
   return async ({ method, params }) => {
-    if (!Object.hasOwn(handlers, method)) throw new ProtocolError(`A browser has no ${method}.`, 'unknown-method');
+    if (!Object.hasOwn(handlers, method)) throw new ProtocolError(`${method} is there in the desktop program alone.`, 'unknown-method');
     return (handlers[method as Offered] as (params: unknown) => unknown)(params);
   };
 }

@@ -12,12 +12,13 @@ import Search from '@lucide/svelte/icons/search';
 import Settings from '@lucide/svelte/icons/settings';
 import Shapes from '@lucide/svelte/icons/shapes';
 import Sun from '@lucide/svelte/icons/sun';
-import { engine, go, href, isDesktop, makeSample, pickAndAdd, toasts, windowSettings, type Command } from '../state';
+import { engine, go, href, makeSample, pickAndAdd, toasts, windowSettings, type Command } from '../state';
 import type { PageName } from './settings/SettingsDialog.svelte';
 
 /** What can be done from everywhere. */
 export function frameCommands(openPalette: () => void, openSettings: (page: PageName) => void): Command[] {
-  const own: Command[] = [
+  const restart = () => void engine.call('desktop.restartEngine', {}).catch((error) => toasts.fail(error));
+  return [
     { name: 'palette', title: 'Search or run a command', kind: 'Commands', icon: Search, keys: '$mod+KeyK', run: openPalette },
     { name: 'home', title: 'Home', kind: 'Views', icon: House, keys: '$mod+Digit1', run: () => go(href('home')) },
     { name: 'data', title: 'Data', kind: 'Views', icon: Images, keys: '$mod+Digit2', run: () => go(href('data')) },
@@ -30,11 +31,6 @@ export function frameCommands(openPalette: () => void, openSettings: (page: Page
     { name: 'dark', title: 'Dark theme', kind: 'Settings', icon: Moon, run: () => void windowSettings.change({ theme: 'dark' }) },
     { name: 'light', title: 'Light theme', kind: 'Settings', icon: Sun, run: () => void windowSettings.change({ theme: 'light' }) },
     { name: 'about', title: 'About iBOT Workbench', kind: 'Commands', icon: Info, run: () => openSettings('about') },
-  ];
-  if (!isDesktop) return own;
-  const restart = () => void engine.call('desktop.restartEngine', {}).catch((error) => toasts.fail(error));
-  return [
-    ...own,
     { name: 'add-pictures', title: 'Add a folder of pictures', kind: 'Commands', icon: FolderPlus, keys: '$mod+KeyO', run: () => void pickAndAdd() },
     { name: 'restart-engine', title: 'Restart the engine', kind: 'Commands', icon: RotateCw, run: restart },
   ];

@@ -16,6 +16,8 @@ import {
   type TopicName,
   type TopicValue,
 } from '../../engine/protocol';
+import { browserAnswers } from './browser-desktop';
+import { connection } from './connection.svelte';
 import { connect, isDesktop, type Transport } from './transport';
 
 type AnyMethod = MethodName | DesktopMethodName;
@@ -66,13 +68,15 @@ class Engine {
     connect({
       open: (transport) => this.#opened(transport),
       message: (message) => this.#received(message),
-      closed: () => this.#lost('The connection to the engine was lost; it is being made again.'),
+      closed: (why) => this.#disconnected(why),
     });
-    if (isDesktop) this.subscribe('desktop.engine', (state) => this.#supervised(state));
+    this.subscribe('desktop.engine', (state) => this.#supervised(state));
   }
 
   /** Calls a method. `signal` cancels: the engine ends the work where it can. Rejects with an EngineError. */
   call<M extends AnyMethod>(method: M, params: Params<M>, { signal }: { signal?: AbortSignal } = {}): Promise<Result<M>> {
+    const own = isDesktop ? undefined : browserAnswers(method, params);
+    if (own) return asEngineError(own as Promise<Result<M>>);
     const id = this.#nextId++;
     return new Promise<unknown>((resolve, reject) => {
       if (signal?.aborted) return reject(cancelled());
@@ -126,19 +130,28 @@ class Engine {
 
   #opened(transport: Transport): void {
     this.#transport = transport;
+    connection.set('open');
     // What went over another connection before was not answered there, and never will be.
     this.#ready = false;
     for (const call of this.#calls.values()) call.sent = false;
     for (const subscription of this.#subscriptions.values()) {
       if (isDesktopName(subscription.topic)) this.#sendSubscription(subscription, 'subscribe');
     }
-    if (!isDesktop) this.#begin();
     for (const [id, call] of this.#calls) this.#sendCall(id, call);
+  }
+
+  /** Whoever waits for an answer waits in vain; what is asked from now on waits for the next connection. */
+  #disconnected(why: 'lost' | 'signed-out'): void {
+    connection.set(why);
+    this.#ready = false;
+    this.#transport = undefined;
+    const error = { message: 'The connection was lost; it is being made again.', code: 'gone' as const };
+    for (const [id, call] of this.#calls) if (call.sent) this.#fail(id, new EngineError(error));
   }
 
   #supervised({ state }: EngineSupervision): void {
     if (state === 'ready') this.#begin();
-    else if (this.#ready) this.#lost('The engine ended before it answered; it is being started again.');
+    else if (this.#ready) this.#lost();
     if (state === 'stopped') {
       const error = { message: 'The engine has stopped: start it again in the status bar.', code: 'gone' as const };
       for (const [id, call] of this.#calls) if (!isDesktopName(call.method)) this.#fail(id, new EngineError(error));
@@ -154,12 +167,10 @@ class Engine {
     for (const [id, call] of this.#calls) this.#sendCall(id, call);
   }
 
-  #lost(message: string): void {
+  #lost(): void {
     this.#ready = false;
-    if (!isDesktop) this.#transport = undefined;
-    for (const [id, call] of this.#calls) {
-      if (call.sent && (!isDesktop || !isDesktopName(call.method))) this.#fail(id, new EngineError({ message, code: 'gone' }));
-    }
+    const error = { message: 'The engine ended before it answered; it is being started again.', code: 'gone' as const };
+    for (const [id, call] of this.#calls) if (call.sent && !isDesktopName(call.method)) this.#fail(id, new EngineError(error));
   }
 
   #fail(id: number, error: EngineError): void {
@@ -221,6 +232,8 @@ class Engine {
 const changesOnly = new Set<AnyTopic>(['runs']);
 
 const nameOf = (topic: string, key: string | undefined): string => (key === undefined ? topic : `${topic}\n${key}`);
+const asEngineError = <T>(answer: Promise<T>): Promise<T> =>
+  answer.catch((error: Error) => Promise.reject(new EngineError({ message: error.message, code: 'user' })));
 const cancelled = () => new EngineError({ message: 'Cancelled.', code: 'cancelled' });
 
 export const engine = new Engine();

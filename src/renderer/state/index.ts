@@ -1,5 +1,7 @@
 /** What the window knows and how it talks to the engine. No drawing here; no state elsewhere but what one component needs. */
 export { engine, EngineError, type PlainTopicName } from './engine';
+export { connection } from './connection.svelte';
+export { picker, type PickRequest } from './picker.svelte';
 export { isDesktop } from './transport';
 export { keyedTopic, topic, type Live } from './topics.svelte';
 export { windowSettings } from './settings.svelte';

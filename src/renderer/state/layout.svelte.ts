@@ -1,9 +1,7 @@
 import { engine } from './engine';
-import { isDesktop } from './transport';
 
 type Value = number | boolean | string;
 
-const storageKey = 'ibot-layout';
 const saveAfterMs = 400;
 
 /** Widths and open states of panels, remembered by name over restarts. */
@@ -15,8 +13,7 @@ class Layout {
   /** Before the first view is drawn, or panels would jump. Fails never: then everything is as at first. */
   async load(): Promise<void> {
     try {
-      if (isDesktop) this.#values = { ...(await engine.call('desktop.layout', {})) };
-      else this.#values = JSON.parse(localStorage.getItem(storageKey) ?? '{}') as Record<string, Value>;
+      this.#values = { ...(await engine.call('desktop.layout', {})) };
     } catch {
       this.#values = {};
     }
@@ -48,8 +45,7 @@ class Layout {
   #save(): void {
     const changed = this.#changed;
     this.#changed = {};
-    if (isDesktop) engine.call('desktop.setLayout', changed).catch((error) => reportError(error));
-    else localStorage.setItem(storageKey, JSON.stringify(this.#values));
+    engine.call('desktop.setLayout', changed).catch((error) => reportError(error));
   }
 }
 

@@ -2,16 +2,14 @@ import type { DesktopSettings } from '../../engine/protocol';
 import { engine } from './engine';
 import { isDesktop } from './transport';
 
-const storageKey = 'ibot-settings';
 const defaults: DesktopSettings = { theme: 'system', textScale: 1, keepAwake: true, notifyWhenRunEnds: true, onClose: 'ask' };
 
-/** The window's settings: kept by the desktop, or by the browser. They act at once. */
+/** The window's settings: kept by the desktop, or in the library that is served. They act at once. */
 class WindowSettings {
   #current = $state.raw<DesktopSettings>(defaults);
 
   constructor() {
-    if (isDesktop) engine.subscribe('desktop.settings', (settings) => (this.#current = settings));
-    else this.#current = { ...defaults, ...(JSON.parse(localStorage.getItem(storageKey) ?? '{}') as Partial<DesktopSettings>) };
+    engine.subscribe('desktop.settings', (settings) => (this.#current = settings));
   }
 
   get current(): DesktopSettings {
@@ -20,8 +18,7 @@ class WindowSettings {
 
   async change(change: Partial<DesktopSettings>): Promise<void> {
     this.#current = { ...this.#current, ...change };
-    if (isDesktop) await engine.call('desktop.setSettings', change);
-    else localStorage.setItem(storageKey, JSON.stringify(this.#current));
+    await engine.call('desktop.setSettings', change);
   }
 }
 
