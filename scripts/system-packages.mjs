@@ -1,6 +1,7 @@
 /** Debian packages that programs need: installed when this is root, else the one command that does it is said. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { SetUpError } from './set-up.mjs';
 
 /** What Electron needs that a bare Debian lacks. */
@@ -19,6 +20,24 @@ export async function needLibraries(executable) {
 export async function needVirtualDisplay() {
   if (spawnSync('Xvfb', ['-help'], { stdio: 'ignore' }).error === undefined) return;
   await installPackages(['xvfb'], 'Tests of the window need Xvfb where there is no display.');
+}
+
+/** A browser for tests of what is served: the path of its program. */
+export async function needBrowser() {
+  const find = () => (process.env.IBOT_CHROMIUM ? process.env.IBOT_CHROMIUM : browserNames.map(whereIs).find((path) => path));
+  const found = find();
+  if (found) return found;
+  await installPackages(['chromium'], 'Tests of the workbench in a browser need Chromium.');
+  const installed = find();
+  if (!installed) throw new SetUpError('Chromium was installed and is not to be found: give its path in IBOT_CHROMIUM.');
+  return installed;
+}
+
+const browserNames = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
+
+function whereIs(name) {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 function missingLibraries(executable) {
