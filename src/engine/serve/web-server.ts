@@ -150,7 +150,8 @@ const askForToken = (wasWrong: boolean): Answer => ({
   status: 401,
   type: 'text/html; charset=utf-8',
   body: signInPage(wasWrong),
-  headers: { 'content-security-policy': signInPolicy },
+  // Under no-referrer a form is sent with the origin null.
+  headers: { 'content-security-policy': signInPolicy, 'referrer-policy': 'same-origin' },
 });
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
