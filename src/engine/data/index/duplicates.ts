@@ -132,7 +132,8 @@ function describe(dataset: IndexedDataset, members: Uint32Array): DuplicateGroup
     members,
     kind: isSame ? 'same-file' : 'nearly',
     acrossSplit: heldOut > 0 && heldOut < used.length,
-    acrossClasses: members.some((picture) => classes[picture] !== classes[first]),
+    // A copy without a class contradicts nobody.
+    acrossClasses: new Set(Array.from(members, (picture) => classes[picture]!).filter((index) => index >= 0)).size > 1,
     decided: members.some((picture) => dataset.decisions.choices.has(picture)),
   };
 }

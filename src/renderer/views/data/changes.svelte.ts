@@ -21,8 +21,12 @@ export class Changes {
     return this.#done.length > 0;
   }
 
-  /** Carries a change out and says what it did, with Undo beside it. Failures are told. */
-  async make<Made extends Change>(work: Promise<Made>, say: (made: Made) => string): Promise<Made | undefined> {
+  /** Carries a change out and says what it did, with Undo beside it; `quiet`: it can be seen where it was done. Failures are told. */
+  async make<Made extends Change>(
+    work: Promise<Made>,
+    say: (made: Made) => string,
+    { quiet = false } = {},
+  ): Promise<Made | undefined> {
     try {
       const made = await work;
       const text = say(made);
@@ -30,7 +34,7 @@ export class Changes {
       this.#done = [...this.#done, done].slice(-50);
       this.#undone = [];
       this.changed();
-      toasts.say(text, { action: { label: 'Undo', run: () => void this.undo(done) } });
+      if (!quiet) toasts.say(text, { action: { label: 'Undo', run: () => void this.undo(done) } });
       return made;
     } catch (error) {
       toasts.fail(error);
