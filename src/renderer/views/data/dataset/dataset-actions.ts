@@ -1,5 +1,5 @@
 import type { Dataset } from '../../../../engine/protocol';
-import { engine, go, href, isDesktop, toasts } from '../../../state';
+import { engine, go, href, toasts } from '../../../state';
 
 const tell = (error: unknown) => toasts.fail(error);
 
@@ -12,7 +12,6 @@ export const revealDataset = ({ dataset }: Dataset): Promise<unknown> => engine.
 
 /** Says where a folder that was moved is now. */
 export async function locate({ dataset, folder }: Dataset): Promise<void> {
-  if (!isDesktop) return;
   try {
     const { path } = await engine.call('desktop.pickFolder', { title: 'Where are the pictures now?' });
     if (path !== null && path !== folder) await engine.call('datasets.update', { dataset, folder: path });
