@@ -28,9 +28,8 @@ export function score({ knn, retrieval, labels }: RunSummary): { value: string; 
   return retrieval === null ? undefined : { value: `${number(retrieval, 1)}%`, name: 'view retrieval' };
 }
 
-/** "62 of 100 epochs". */
-export const epochsOf = ({ epoch, epochs }: RunSummary): string => {
-  const digits = epochs < 20 ? 1 : 0;
-  const show = (value: number) => number(value, Number.isInteger(value) ? 0 : digits);
-  return `${show(epoch)} of ${show(epochs)} epochs`;
+/** "62 of 100". */
+export const epochOf = ({ epoch, epochs }: RunSummary): string => {
+  const show = (value: number) => number(value, Number.isInteger(value) || epochs >= 20 ? 0 : 1);
+  return `${show(epoch)} of ${show(epochs)}`;
 };
