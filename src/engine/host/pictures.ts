@@ -118,14 +118,15 @@ async function readPicture(
   partial: boolean,
 ): Promise<Result<'pictures.read'>> {
   if (!PICTURE_SIZES.some((each) => each === size)) throw notFound('such size of pictures');
+  const isThumbnail = !partial && THUMBNAIL_SIZES.some((each) => each === size);
+  const key = { dataset: dataset.id, picture: shelf.picture(dataset, picture), version: dataset.columns.version[picture]!, size };
+  // Before the file, which may be gone or on a slow disk.
+  const known = isThumbnail ? await shelf.thumbnails.known(key) : undefined;
+  if (known) return { type: 'image/webp', bytes: known };
   const path = await shelf.file(dataset, picture);
   try {
     if (partial) return { type: 'image/png', bytes: await shelf.pool.run({ kind: 'part-view', path }, { first: true }) };
-    if (THUMBNAIL_SIZES.some((each) => each === size)) {
-      const version = dataset.columns.version[picture]!;
-      const bytes = await shelf.thumbnails.get({ dataset: dataset.id, picture, version, size }, path);
-      return { type: 'image/webp', bytes };
-    }
+    if (isThumbnail) return { type: 'image/webp', bytes: await shelf.thumbnails.get(key, path) };
     return { type: 'image/jpeg', bytes: await shelf.pool.run({ kind: 'view', path, size, type: 'jpeg' }, { first: true }) };
   } catch (error) {
     if (error instanceof PictureError) throw notFound(`picture to show (${error.reason})`);

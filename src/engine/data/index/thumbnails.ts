@@ -43,14 +43,19 @@ export class Thumbnails {
     return join(this.folder, dataset, String(size), String(Math.floor(picture / 1000)), `${picture}-${version}.webp`);
   }
 
+  /** One that was made before, also of a file that is not there any more. */
+  async known(key: ThumbnailKey): Promise<Uint8Array | undefined> {
+    const path = this.path(key);
+    const bytes = await readFile(path).catch(() => undefined);
+    if (bytes) void this.keepFresh(path);
+    return bytes && new Uint8Array(bytes);
+  }
+
   /** @param file the picture itself. @throws PictureError */
   async get(key: ThumbnailKey, file: string): Promise<Uint8Array> {
     const path = this.path(key);
-    const cached = await readFile(path).catch(() => undefined);
-    if (cached) {
-      void this.keepFresh(path);
-      return new Uint8Array(cached);
-    }
+    const known = await this.known(key);
+    if (known) return known;
     const underWay = this.making.get(path);
     if (underWay) return underWay;
     const made = this.make(key, file);

@@ -48,7 +48,6 @@ export class GridPointer {
     const onTick = (event.target as Element).closest('.tick') !== null;
     const base = adds || event.shiftKey ? selection.ids(dataset) : new Uint32Array();
     this.#start = { at: this.grid.toWhole(event), client: [event.clientX, event.clientY], base };
-    (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
     if (id === undefined) {
       if (!adds && !event.shiftKey) selection.clear();
       return;
@@ -76,7 +75,13 @@ export class GridPointer {
   move(event: PointerEvent): void {
     if (!this.#start) return;
     const [x, y] = this.#start.client;
-    if (!this.box && Math.hypot(event.clientX - x, event.clientY - y) < dragFrom) return;
+    if (!this.box) {
+      // Let go where nobody told us.
+      if ((event.buttons & 1) === 0) return this.up();
+      if (Math.hypot(event.clientX - x, event.clientY - y) < dragFrom) return;
+      // Not before, or clicks would be the grid's and not the cell's.
+      (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
+    }
     this.#last = event;
     this.#select(event);
     this.#timer ??= requestAnimationFrame(() => this.#scroll());
