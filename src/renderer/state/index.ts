@@ -3,6 +3,7 @@ export { engine, EngineError, type PlainTopicName } from './engine';
 export { connection } from './connection.svelte';
 export { picker, type PickRequest } from './picker.svelte';
 export { isDesktop } from './transport';
+export { runList } from './run-list.svelte';
 export { keyedTopic, topic, type Live } from './topics.svelte';
 export { windowSettings } from './settings.svelte';
 export { layout } from './layout.svelte';

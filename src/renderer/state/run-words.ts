@@ -1,6 +1,6 @@
 /** Runs in words. */
-import type { RunState, RunSummary } from '../../../engine/protocol';
-import { number } from '../../state/words';
+import type { RunState, RunSummary } from '../../engine/protocol';
+import { number } from './words';
 
 export const stateWords: Record<RunState, string> = {
   queued: 'Waits',

@@ -1,6 +1,6 @@
 /** What a run saw through time: pictures of its panels, fetched anew when another panel is saved. */
-import type { Image, PatchMap } from '../../../engine/protocol';
-import { engine } from '../../state';
+import type { Image, PatchMap } from '../../engine/protocol';
+import { engine } from './engine';
 
 export interface Frame {
   epoch: number;
