@@ -1,7 +1,7 @@
 /** The runs of the library at work: the list, the queue, and the one that is going in this process. */
 import { UserError } from '../errors';
 import { GpuLostError } from '../gpu';
-import { modelTitle } from '../ibot';
+import { flopsPerPicture, modelTitle } from '../ibot';
 import { JobQueue, type LibraryFolders, type Orphan, type StoredJob } from '../jobs';
 import type { EngineStatus, Queue, RunSummary } from '../protocol';
 import { LOOKING_SHARE, resumeTraining, RunEndedError, type RunControl, type RunEvent } from '../runs';
@@ -11,7 +11,7 @@ import type { HostContext, RunsAtWork } from './host-context';
 import { LiveRun } from './live-run';
 import type { RunEntry } from './run-entry';
 import { RunRegistry } from './run-registry';
-import { summaryOf } from './run-summary';
+import { finite, summaryOf } from './run-summary';
 import { failureOf, warningOf, watchData, watchDisk } from './run-warnings';
 import type { SettingsStore } from './settings';
 import type { TopicHub } from './topic-hub';
@@ -139,12 +139,25 @@ export class RunDesk implements RunsAtWork {
     const { jobs, held } = this.queue.present;
     let at: number | null = Date.now();
     const shown = jobs.map((job): Queue['jobs'][number] => {
-      const { job: id, kind, run, detail, state, owner, progress, secondsLeft } = job;
+      const { job: id, kind, run, detail, state, owner, progress } = job;
+      const secondsLeft = job.secondsLeft ?? this.estimate(job);
       const beginsAt = state === 'waiting' && !held ? at : null;
       at = at === null || secondsLeft === null || state === 'paused' ? null : at + secondsLeft * 1000;
       return { job: id, kind, run, detail, state, owner, progress, secondsLeft, beginsAt };
     });
     return { jobs: shown, held, endsAt: jobs.length > 0 && !held ? at : null, device: this.parts.device.current?.adapter.name ?? null };
+  }
+
+  /** Seconds that a run takes that has not begun, or just has: by its own speed before, else by the arithmetic of its shapes. */
+  private estimate({ folder }: StoredJob): number | null {
+    const entry = this.registry.byFolder(folder);
+    const { device } = this.parts;
+    if (!entry?.record || !device.current) return null;
+    const { recipe, sizes, step } = entry.record;
+    const flopsPerSecond = device.speedOf(device.current.adapter)?.flopsPerSecond;
+    const arithmetic = flopsPerSecond === undefined ? null : flopsPerSecond / flopsPerPicture(recipe);
+    const picturesPerSecond = finite(entry.step?.picturesPerSecond) ?? arithmetic;
+    return picturesPerSecond ? Math.max(0, ((sizes.steps - step) * recipe.batch_size) / picturesPerSecond) : null;
   }
 
   /** Tells those who look at the list what is different about these runs. */
