@@ -27,5 +27,6 @@ export { default as Tabs } from './Tabs.svelte';
 export { default as Tooltip } from './Tooltip.svelte';
 export type { Icon } from './icon';
 export type { MenuEntries, MenuEntry } from './menu';
-export type { Column, Sorting } from './table';
+export { choose, nothingSelected, withoutGone, type RowSelection } from './row-selection';
+export { sortRows, type Column, type Sorting } from './table';
 export { viridis } from './viridis';

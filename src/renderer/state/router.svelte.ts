@@ -15,6 +15,7 @@ export const views: readonly ViewEntry[] = [
   { pattern: 'data/:dataset/:tab', place: 'data', load: () => import('../views/data/Data.svelte') },
   { pattern: 'runs', place: 'runs', load: () => import('../views/runs/Runs.svelte') },
   { pattern: 'runs/new', place: 'runs', load: () => import('../views/new-run/NewRun.svelte') },
+  { pattern: 'runs/compare', place: 'runs', load: () => import('../views/compare/Compare.svelte') },
   { pattern: 'runs/compare/:runs', place: 'runs', load: () => import('../views/compare/Compare.svelte') },
   { pattern: 'run/:run', place: 'runs', load: () => import('../views/monitor/Monitor.svelte') },
 ];
