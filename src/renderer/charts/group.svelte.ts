@@ -17,6 +17,8 @@ export class ChartGroup {
   moment = $state.raw<number | null>(null);
   /** More about a place, for the tag under the pointer. */
   describe = $state.raw<((x: number) => string) | undefined>();
+  /** Called when somebody chose a part with the pointer or keys. */
+  chosen: (() => void) | undefined;
   #range = $state.raw<Range | null>(null);
 
   /** What is shown. */
@@ -41,10 +43,16 @@ export class ChartGroup {
     this.#range = start <= from && end >= to ? null : { from: start, to: end };
   }
 
-  /** Nearer (below 1) or farther, around a place. */
+  /** As `zoom`, by hand. */
+  choose(range: Range | null): void {
+    this.zoom(range);
+    this.chosen?.();
+  }
+
+  /** By hand nearer (below 1) or farther, around a place. */
   scale(factor: number, around: number): void {
     const { from, to } = this.shown;
-    this.zoom({ from: around - (around - from) * factor, to: around + (to - around) * factor });
+    this.choose({ from: around - (around - from) * factor, to: around + (to - around) * factor });
   }
 
   point(x: number | null, chart: string | null): void {

@@ -36,12 +36,21 @@ export function flops(perSecond: number): string {
   return perSecond >= 1e9 ? `${(perSecond / 1e9).toFixed(perSecond >= 1e11 ? 0 : 1)} GFLOP/s` : `${(perSecond / 1e6).toFixed(0)} MFLOP/s`;
 }
 
+/** "18:02". */
+export const clock = (time: number): string => new Date(time).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+
+/** "18:02", on another day "19 Nov, 18:02". */
+export function moment(time: number, now = Date.now()): string {
+  const date = new Date(time);
+  if (date.toDateString() === new Date(now).toDateString()) return clock(time);
+  return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })}, ${clock(time)}`;
+}
+
 /** "today, 18:02", "19 Nov", "2 Nov 2024". */
 export function day(time: number, now = Date.now()): string {
   const date = new Date(time);
   const today = new Date(now);
-  const clock = date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
-  if (date.toDateString() === today.toDateString()) return `today, ${clock}`;
+  if (date.toDateString() === today.toDateString()) return `today, ${clock(time)}`;
   const sameYear = date.getFullYear() === today.getFullYear();
   return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) });
 }
