@@ -7,6 +7,7 @@ export { default as Dialog } from './Dialog.svelte';
 export { default as Dot } from './Dot.svelte';
 export { default as EmptyState } from './EmptyState.svelte';
 export { default as Field } from './Field.svelte';
+export { default as FilterMenu } from './FilterMenu.svelte';
 export { default as IconButton } from './IconButton.svelte';
 export { default as Kbd } from './Kbd.svelte';
 export { default as KeyValues } from './KeyValues.svelte';
