@@ -1,17 +1,11 @@
 /** From what was measured to the lines of each chart. */
 import type { EpochSeries, StepSeries } from '../../../engine/protocol';
-import type { Line, Mark, Reference, XUnit } from '../../charts';
+import type { Line, Mark, Reference } from '../../charts/lines';
 import { number } from '../../state/words';
+import type { Measured } from './measured';
 import { placesOf } from './places';
-import type { Epochs, Frame } from './run-curves.svelte';
-import type { Steps } from './step-curve.svelte';
 
-export interface Measured {
-  steps: Steps | undefined;
-  epochs: Epochs | undefined;
-  frame: Frame | undefined;
-  unit: XUnit;
-}
+export type { Measured };
 
 type Look = Partial<Pick<Line, 'smooth' | 'look' | 'end'>>;
 

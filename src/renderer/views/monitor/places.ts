@@ -1,5 +1,7 @@
 /** From one unit of the x axis to another. */
-import { firstAtLeast, type Places, type XUnit } from '../../charts';
+import type { Places } from '../../charts/buckets';
+import { firstAtLeast } from '../../charts/lines';
+import type { XUnit } from '../../charts/words';
 
 export const placesOf = ({ steps, epochs, seconds }: Places, unit: XUnit): Float64Array =>
   unit === 'step' ? steps : unit === 'epoch' ? epochs : seconds;

@@ -1,13 +1,12 @@
 /** All that the charts of a run show, and what they share. */
-import type { Result } from '../../../engine/protocol';
 import { ChartGroup, place, type XUnit } from '../../charts';
 import { engine, layout } from '../../state';
 import { Follower } from './follower';
+import type { Epochs, Frame } from './measured';
 import { converted } from './places';
 import { reached, StepCurve } from './step-curve.svelte';
 
-export type Epochs = Result<'monitor.epochs'>;
-export type Frame = Result<'monitor.frame'>;
+export type { Epochs };
 export type Span = 'all' | 'so-far' | 'hour';
 
 const points = 256;
