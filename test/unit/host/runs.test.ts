@@ -152,10 +152,15 @@ describe('runs at rest', () => {
 describe('the queue', () => {
   test('runs one at a time, in an order that can be changed, and holds', async () => {
     const { window } = tiny;
+    await window.call('devices.measure', {});
     await window.call('queue.hold', { held: true });
     for (const name of ['one', 'two', 'three']) await window.call('runs.start', { name, draft });
     const { jobs } = await window.call('queue.get', {});
     expect(jobs.map(({ run, state }) => [run, state])).toEqual([['one', 'waiting'], ['two', 'waiting'], ['three', 'waiting']]);
+    // Nobody knows when they begin, but how long they take.
+    expect(jobs.map(({ beginsAt }) => beginsAt)).toEqual([null, null, null]);
+    expect(jobs[0]!.secondsLeft).toBeGreaterThan(0);
+    expect(jobs[1]!.secondsLeft).toBe(jobs[0]!.secondsLeft);
     await window.call('queue.move', { job: jobs[2]!.job, before: jobs[0]!.job });
     const { jobs: after } = await window.call('queue.remove', { job: jobs[1]!.job });
     expect(after.map(({ run }) => run)).toEqual(['three', 'one']);
@@ -163,6 +168,9 @@ describe('the queue', () => {
     await window.call('queue.hold', { held: false });
     await until(async () => (await stateOf('three')) === 'running');
     expect(await stateOf('one')).toBe('queued');
+    const { jobs: begun, endsAt } = await window.call('queue.get', {});
+    expect(begun[1]!.beginsAt).toBeGreaterThan(Date.now());
+    expect(endsAt).toBeGreaterThan(begun[1]!.beginsAt!);
     await window.call('runs.stop', { run: 'three', save: false });
     await until(async () => (await stateOf('one')) === 'running');
     await window.call('runs.stop', { run: 'one', save: false });

@@ -1,6 +1,6 @@
 /** What can be done with runs. Failures are told; each says whether it was done. */
 import type { RunSummary } from '../../../engine/protocol';
-import { engine, go, href, toasts, topic } from '../../state';
+import { addFolders, engine, go, href, toasts, topic } from '../../state';
 import { plural } from '../../state/words';
 import { runsView } from './runs-view.svelte';
 
@@ -42,15 +42,21 @@ export const tag = (runs: readonly Named[], change: { add?: string[]; remove?: s
 export const setNote = (run: string, note: string) => done(() => engine.call('runs.setNote', { run, note }));
 
 /** A folder of the command line, which stays where it is. */
+async function add(folder: string): Promise<void> {
+  const { run } = await engine.call('runs.add', { folder });
+  runsView.showAll();
+  runsView.select(run);
+  toasts.say(`${run} is in the list; its folder stays where it is.`);
+}
 export const addFolder = () =>
   done(async () => {
     const { path } = await engine.call('desktop.pickFolder', { title: 'Add the folder of a run' });
-    if (path === null) return;
-    const { run } = await engine.call('runs.add', { folder: path });
-    runsView.showAll();
-    runsView.select(run);
-    toasts.say(`${run} is in the list; its folder stays where it is.`);
+    if (path !== null) await add(path);
   });
+/** What is no run is taken for pictures, as everywhere. */
+export async function addDropped(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) await add(folder).catch(() => addFolders([folder]));
+}
 
 /** To the trash, with Undo. What is going stays, and is told of. */
 export async function remove(runs: readonly RunSummary[]): Promise<void> {

@@ -50,16 +50,6 @@ export class RunsView implements RunFilter {
     const names = new Set<string | number>(runs.map(({ run }) => run));
     this.#selection = withoutGone(this.#selection, (key) => names.has(key));
   }
-
-  renamed(before: string, after: string): void {
-    const { selected, current, anchor } = this.#selection;
-    const now = (key: string | number) => (key === before ? after : key);
-    this.#selection = {
-      selected: new Set([...selected].map(now)),
-      current: current === undefined ? undefined : now(current),
-      anchor: anchor === undefined ? undefined : now(anchor),
-    };
-  }
 }
 
 export const runsView = new RunsView();
