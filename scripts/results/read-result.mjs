@@ -29,6 +29,8 @@ export function readResult(folder) {
     teacher: measured.at(-1)?.evaluation.teacher ?? null,
     teacherEpoch: measured.at(-1)?.epoch ?? null,
     best: best(measured),
+    /** Where training took longer than was asked for: what was last measured within that time. */
+    inTime: inTime(measured, notes.hours),
     majority: majority(notes.classSizes),
     steps: done,
     picturesSeen: done * run.recipe.batch_size,
@@ -60,6 +62,12 @@ function readMetrics(folder) {
 function best(measured) {
   const scored = measured.map(({ epoch, evaluation }) => ({ epoch, value: headline(evaluation.teacher.knn) }));
   return scored.filter(({ value }) => value !== null).reduce((a, b) => (a && a.value >= b.value ? a : b), null);
+}
+
+function inTime(measured, hours) {
+  if (!(measured.at(-1)?.elapsed > hours * 3600)) return null;
+  const last = measured.findLast(({ elapsed }) => elapsed <= hours * 3600);
+  return last ? { epoch: last.epoch, value: headline(last.evaluation.teacher.knn) } : null;
 }
 
 /** Percent right for somebody who always names the most frequent class of the held-out pictures. */

@@ -17,7 +17,7 @@ function gain(a, b) {
 }
 
 /** What was measured of the untrained network, of raw pixels, of the trained teacher. */
-export function scoreTable({ untrained, pixels, teacher, teacherEpoch, best, majority }) {
+export function scoreTable({ untrained, pixels, teacher, teacherEpoch, best, inTime, majority }) {
   const knnRow = (k) => {
     const [before, raw, after] = [untrained?.knn?.[k], pixels?.[k], teacher?.knn?.[k]];
     const values = [shown(before, 1, ' %'), shown(raw, 1, ' %'), `**${shown(after, 1, ' %')}**`];
@@ -30,6 +30,10 @@ export function scoreTable({ untrained, pixels, teacher, teacherEpoch, best, maj
   const when = teacherEpoch === null ? 'teacher' : `teacher after epoch ${teacherEpoch}`;
   const remarks = [];
   if (best) remarks.push(`The best k-NN seen during the run was ${shown(best.value, 1, ' %')}, after epoch ${best.epoch}.`);
+  if (inTime) {
+    const then = `k-NN was ${shown(inTime.value, 1, ' %')} when that was over, after epoch ${inTime.epoch}`;
+    remarks.push(`Training took longer than the time asked for: ${then}.`);
+  }
   if (majority !== null) {
     remarks.push(`Always naming the most frequent class of these held-out pictures is right for ${shown(majority, 1, ' %')}.`);
   }
