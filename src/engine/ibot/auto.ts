@@ -1,7 +1,7 @@
 /**
  * `auto`: options chosen from the number of pictures, their size, and what the device can compute in the time there is.
  * The paper's values are for 1.3 million pictures and collapse on small folders. Starting points: LightlyTrain's DINO
- * defaults by the size of the set, and short trials of our own, which settle nothing yet (docs/results.md).
+ * defaults by the size of the set, and runs of our own: short trials to choose, an hour each to confirm (docs/results.md).
  */
 import { UserError } from '../errors';
 import { resolveRecipe, type Recipe } from './recipe';
