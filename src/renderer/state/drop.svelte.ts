@@ -5,7 +5,8 @@ type Handler = (paths: string[]) => void;
 /** Folders and files dragged over the window: shows that they may be dropped, and hands over their paths (the desktop alone). */
 class Drop {
   #over = $state(false);
-  #handler: Handler | undefined;
+  /** Of those who are there, the last one that came is asked. */
+  #handlers: readonly Handler[] = [];
   #depth = 0;
 
   get over(): boolean {
@@ -17,7 +18,7 @@ class Drop {
     window.addEventListener('dragenter', (event) => {
       if (!files(event)) return;
       this.#depth += 1;
-      this.#over = isDesktop && this.#handler !== undefined;
+      this.#over = isDesktop && this.#handlers.length > 0;
     });
     window.addEventListener('dragleave', (event) => {
       if (!files(event)) return;
@@ -32,17 +33,15 @@ class Drop {
       this.#over = false;
     });
     window.addEventListener('message', ({ source, data }) => {
-      if (source === window && data?.kind === 'ibot-dropped' && Array.isArray(data.paths)) this.#handler?.(data.paths as string[]);
+      if (source === window && data?.kind === 'ibot-dropped' && Array.isArray(data.paths)) this.#handlers.at(-1)?.(data.paths as string[]);
     });
   }
 
   /** Who takes what is dropped anywhere in the window, until the function that comes back is called; then who did before. */
   take(handler: Handler): () => void {
-    const before = this.#handler;
-    this.#handler = handler;
-    return () => {
-      if (this.#handler === handler) this.#handler = before;
-    };
+    this.#handlers = [...this.#handlers, handler];
+    // Views come before the one that they replace has gone, so these need not go in order.
+    return () => (this.#handlers = this.#handlers.filter((each) => each !== handler));
   }
 }
 

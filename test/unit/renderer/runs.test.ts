@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Job, RunSummary } from '../../../src/engine/protocol';
 import { epochTable } from '../../../src/renderer/views/compare/epoch-table';
 import { odd, runsOf, shortNames } from '../../../src/renderer/views/compare/names';
-import { beforeAt, clock, timeWords } from '../../../src/renderer/views/runs/queue-words';
+import { beforeAt, dayAndClock, timeWords } from '../../../src/renderer/views/runs/queue-words';
 import { commonTags, counted, fits, type RunFilter } from '../../../src/renderer/views/runs/run-filter';
 
 const at = (day: number, hour: number, minute: number) => new Date(2026, 10, day, hour, minute).getTime();
@@ -12,10 +12,10 @@ describe('the queue in words', () => {
   const waiting = { state: 'waiting', secondsLeft: 1440, beginsAt: null } as const;
 
   test('says when a job begins, on another day with that day', () => {
-    expect(clock(at(27, 23, 5), now)).toBe('23:05');
-    expect(clock(at(28, 2, 21), now)).toBe('02:21 tomorrow');
-    expect(clock(at(30, 9, 0), now)).toBe('09:00 on Monday');
-    expect(clock(new Date(2026, 11, 5, 9, 0).getTime(), now)).toBe('09:00 on 5 Dec');
+    expect(dayAndClock(at(27, 23, 5), now)).toBe('23:05');
+    expect(dayAndClock(at(28, 2, 21), now)).toBe('02:21 tomorrow');
+    expect(dayAndClock(at(30, 9, 0), now)).toBe('09:00 on Monday');
+    expect(dayAndClock(new Date(2026, 11, 5, 9, 0).getTime(), now)).toBe('09:00 on 5 Dec');
   });
 
   test('says how long it takes, and why nobody knows when it begins', () => {

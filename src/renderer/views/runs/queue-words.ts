@@ -1,13 +1,13 @@
 /** The queue in words, and moving within it. */
 import type { Job } from '../../../engine/protocol';
-import { duration } from '../../state/words';
+import { clock, duration } from '../../state/words';
 
 const dayMs = 86_400_000;
 
 /** "18:31", "18:31 tomorrow", "18:31 on Friday", "18:31 on 5 Dec". */
-export function clock(time: number, now = Date.now()): string {
+export function dayAndClock(time: number, now = Date.now()): string {
   const date = new Date(time);
-  const at = date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+  const at = clock(time);
   const midnight = new Date(now).setHours(0, 0, 0, 0);
   const days = Math.round((new Date(time).setHours(0, 0, 0, 0) - midnight) / dayMs);
   if (days === 0) return at;
@@ -25,7 +25,7 @@ export function timeWords({ state, secondsLeft, beginsAt }: Waiting, held: boole
   const takes = secondsLeft === null ? '' : `, takes ${duration(secondsLeft)}`;
   if (held) return `begins when the queue goes on${takes}`;
   if (beginsAt === null) return `begins after what is before it${takes}`;
-  return beginsAt - now < 15_000 ? `begins now${takes}` : `begins about ${clock(beginsAt, now)}${takes}`;
+  return beginsAt - now < 15_000 ? `begins now${takes}` : `begins about ${dayAndClock(beginsAt, now)}${takes}`;
 }
 
 type Placed = Pick<Job, 'job' | 'state' | 'owner'>;
