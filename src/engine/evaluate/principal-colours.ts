@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 export interface ColourBasis {
   /** [D] */
   mean: Float32Array;
-  /** [3, D], orthonormal, by falling variance. */
+  /** [3, D], orthonormal: red, green, blue. */
   directions: Float32Array;
   /** [3]: what becomes 0, and what becomes 255. */
   low: Float32Array;
@@ -19,7 +19,8 @@ const CUT = 0.02;
  * Principal components by subspace iteration (Golub, Van Loan: Matrix Computations, 8.2.4), which needs no matrix of D × D.
  * Always the same result for the same rows.
  * @param rows [n, D]
- * @param like a basis whose directions' signs are taken over, so that colours stay as much alike as they can
+ * @param like a basis whose order and signs are taken over, so that colours stay as much alike as they can; without one the
+ *   directions come by falling variance
  */
 export async function colourBasis(rows: Float32Array, dimension: number, like?: ColourBasis): Promise<ColourBasis> {
   const n = rows.length / dimension;
@@ -42,13 +43,8 @@ export async function colourBasis(rows: Float32Array, dimension: number, like?: 
     // Some megaflops per round: others get a turn in between.
     await nextTurn();
   }
-  for (let k = 0; k < 3; k++) {
-    const own = directions.subarray(k * dimension, (k + 1) * dimension);
-    const other = like?.directions.subarray(k * dimension, (k + 1) * dimension);
-    const agreement = own.reduce((sum, x, i) => sum + x * (other?.[i] ?? 1), 0);
-    if (agreement < 0) own.forEach((x, i) => (own[i] = -x));
-  }
-  const basis = { mean, directions: Float32Array.from(directions), low: new Float32Array(3), high: new Float32Array(3) };
+  const ordered = like ? alignedWith(directions, like.directions, dimension) : upright(directions, dimension);
+  const basis = { mean, directions: ordered, low: new Float32Array(3), high: new Float32Array(3) };
   const along = project(rows, dimension, basis);
   for (let k = 0; k < 3; k++) {
     const values = Float32Array.from({ length: n }, (_, row) => along[row * 3 + k]!).sort();
@@ -85,6 +81,39 @@ function project(rows: Float32Array, dimension: number, { mean, directions }: Co
     }
   }
   return along;
+}
+
+const ORDERS = [
+  [0, 1, 2],
+  [1, 0, 2],
+  [0, 2, 1],
+  [2, 1, 0],
+  [1, 2, 0],
+  [2, 0, 1],
+] as const;
+
+/** The directions in the order, and with the signs, in which they agree most with others. */
+function alignedWith(directions: Float64Array, others: Float32Array, dimension: number): Float32Array {
+  const agreement = (k: number, other: number): number => {
+    let sum = 0;
+    for (let i = 0; i < dimension; i++) sum += directions[k * dimension + i]! * others[other * dimension + i]!;
+    return sum;
+  };
+  const table = [0, 1, 2].map((k) => [0, 1, 2].map((other) => agreement(k, other)));
+  const worth = (order: (typeof ORDERS)[number]): number => order.reduce<number>((sum, k, place) => sum + Math.abs(table[k]![place]!), 0);
+  const best = ORDERS.reduce((a, b) => (worth(b) > worth(a) ? b : a));
+  const aligned = new Float32Array(3 * dimension);
+  best.forEach((k, place) => {
+    const sign = table[k]![place]! < 0 ? -1 : 1;
+    for (let i = 0; i < dimension; i++) aligned[place * dimension + i] = sign * directions[k * dimension + i]!;
+  });
+  return aligned;
+}
+
+/** Each direction with the sign that makes its sum positive. */
+function upright(directions: Float64Array, dimension: number): Float32Array {
+  const signs = [0, 1, 2].map((k) => (directions.subarray(k * dimension, (k + 1) * dimension).reduce((a, b) => a + b, 0) < 0 ? -1 : 1));
+  return Float32Array.from(directions, (x, i) => signs[Math.floor(i / dimension)]! * x);
 }
 
 /** Gram–Schmidt; a direction without any length becomes the next unit vector. */

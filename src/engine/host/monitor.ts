@@ -1,7 +1,7 @@
 /** The area of watching runs: progress, curves, pictures through time, the log. */
 import { join } from 'node:path';
 import type { Result, TopicName } from '../protocol';
-import { panelSteps, readPanel, readPanelHead, readPictures, type PanelPictures } from '../runs';
+import { panelSteps, readBasis, readPanel, readPanelHead, readPictures, type PanelPictures } from '../runs';
 import type { Area } from './host-context';
 import { HostError } from './host-error';
 import { bucketSteps, epochColumns } from './metric-buckets';
@@ -80,7 +80,7 @@ export function monitorArea(services: HostServices): Area {
   const panels = async (run: string): Promise<Result<'monitor.panels'>> => {
     const entry = registry.get(run);
     const folder = join(entry.folder, 'panels');
-    const [pictures, steps] = await Promise.all([readPictures(folder), panelSteps(folder)]);
+    const [pictures, steps, basis] = await Promise.all([readPictures(folder), panelSteps(folder), readBasis(folder)]);
     const heads = await Promise.all(steps.map((step) => readPanelHead(folder, step)));
     const dataset = desk.datasetOf(entry)?.id;
     const paths = pictures?.paths ?? [];
@@ -92,12 +92,14 @@ export function monitorArea(services: HostServices): Area {
         return { path, picture, image: imageOf(pictures!, i) };
       }),
       panels: heads.filter((head) => head !== undefined),
+      basis: basis?.step ?? null,
     };
   };
 
   const panelOf = async (run: string, step: number): Promise<Result<'monitor.panel'>> => {
     const folder = join(registry.get(run).folder, 'panels');
-    const [panel, pictures] = await Promise.all([readPanel(folder, step), readPictures(folder)]);
+    const [basis, pictures] = await Promise.all([readBasis(folder), readPictures(folder)]);
+    const panel = basis && (await readPanel(folder, step, basis));
     if (!panel || !pictures) throw new HostError('not-found', `There are no pictures of step ${step.toLocaleString('en')}.`);
     const side = pictures.size / pictures.patchSize;
     const { epoch, at, attention, colours } = panel;
@@ -105,6 +107,7 @@ export function monitorArea(services: HostServices): Area {
       step,
       epoch,
       at,
+      basis: basis.step,
       pictures: attention.map((values, i) => ({
         attention: { rows: side, columns: side, values },
         colours: { width: side, height: side, rgba: colours[i]! },
@@ -114,16 +117,17 @@ export function monitorArea(services: HostServices): Area {
 
   const strip = async (run: string, place: number, steps: readonly number[]): Promise<Result<'monitor.strip'>> => {
     const folder = join(registry.get(run).folder, 'panels');
-    const pictures = await readPictures(folder);
+    // Once for the whole strip: a run that is going may take another meanwhile.
+    const [basis, pictures] = await Promise.all([readBasis(folder), readPictures(folder)]);
     const frames: Result<'monitor.strip'>['frames'] = [];
-    if (!pictures) return { frames };
+    if (!basis || !pictures) return { basis: null, frames };
     const side = pictures.size / pictures.patchSize;
     for (const step of steps) {
-      const panel = await readPanel(folder, step);
+      const panel = await readPanel(folder, step, basis, place);
       const rgba = panel?.colours[place];
       if (panel && rgba) frames.push({ step, epoch: panel.epoch, at: panel.at, colours: { width: side, height: side, rgba } });
     }
-    return { frames };
+    return { basis: basis.step, frames };
   };
 
   const stepsPerEpoch = (run: string): number => registry.get(run).record!.sizes.stepsPerEpoch;

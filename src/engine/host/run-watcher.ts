@@ -1,6 +1,6 @@
 /** Tells those who look at a run what is new of it: read from its files, so that it works for runs of other processes, too. */
 import { join } from 'node:path';
-import { MetricsColumns, panelSteps, readPanelHead, STEP_COLUMNS, type PanelHead } from '../runs';
+import { MetricsColumns, panelSteps, readBasis, readPanelHead, STEP_COLUMNS } from '../runs';
 import type { TopicValue } from '../protocol';
 import { epochColumns, firstAtLeast } from './metric-buckets';
 import type { RunEntry } from './run-entry';
@@ -8,12 +8,13 @@ import { RunLog } from './run-log';
 
 type Steps = TopicValue<'run.steps'>;
 type Epochs = TopicValue<'run.epochs'>;
+type Panel = NonNullable<TopicValue<'run.panel'>>;
 
 export interface Watched {
   steps?: Steps;
   epochs?: Epochs;
   log?: TopicValue<'run.log'>;
-  panel?: PanelHead;
+  panel?: Panel;
 }
 
 /** So many steps are told at once; the rest comes with the next look. */
@@ -63,9 +64,9 @@ export class RunWatcher {
     return { after: this.lastEpochStep, ...epochColumns([], this.stepsPerEpoch) };
   }
 
-  async lastPanel(): Promise<PanelHead | null> {
+  async lastPanel(): Promise<Panel | null> {
     const step = (await panelSteps(this.panelFolder)).at(-1);
-    return step === undefined ? null : ((await readPanelHead(this.panelFolder, step)) ?? null);
+    return step === undefined ? null : ((await this.panelOf(step)) ?? null);
   }
 
   async look(): Promise<Watched> {
@@ -108,10 +109,15 @@ export class RunWatcher {
     const panel = (await panelSteps(this.panelFolder)).at(-1) ?? -1;
     if (panel !== this.toldPanel) {
       this.toldPanel = panel;
-      const head = panel < 0 ? undefined : await readPanelHead(this.panelFolder, panel);
+      const head = panel < 0 ? undefined : await this.panelOf(panel);
       if (head) watched.panel = head;
     }
     return watched;
+  }
+
+  private async panelOf(step: number): Promise<Panel | undefined> {
+    const [head, basis] = await Promise.all([readPanelHead(this.panelFolder, step), readBasis(this.panelFolder)]);
+    return head && basis && { ...head, basis: basis.step };
   }
 
   private get stepsPerEpoch(): number {

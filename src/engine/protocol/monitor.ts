@@ -109,6 +109,12 @@ export type LogLine = z.infer<typeof logLine>;
 
 const panelHead = z.object({ step: count, epoch: z.number(), at: time });
 
+/**
+ * Step at which the directions were taken that the colours of all panels of a run are told by: taken anew as the run goes on,
+ * in order and sign like those before. Colours with another number than the newest are to be asked for again.
+ */
+const basis = count;
+
 export const monitorMethods = {
   /** As the topic `run.progress`. Errors: not-found. */
   'monitor.progress': { params: z.strictObject({ run: runName }), result: runProgress },
@@ -167,7 +173,7 @@ export const monitorMethods = {
     result: z.object({ ...places, series: z.partialRecord(epochSeries, float32Array()) }),
   },
 
-  /** Pictures and moments of the panels that were saved, oldest first (step 0: untrained). Errors: not-found. */
+  /** Pictures and moments of the panels that were saved, oldest first (step 0: untrained); `basis` is null without any. Errors: not-found. */
   'monitor.panels': {
     params: z.strictObject({ run: runName }),
     result: z.object({
@@ -181,21 +187,22 @@ export const monitorMethods = {
         }),
       ),
       panels: z.array(panelHead),
+      basis: basis.nullable(),
     }),
   },
   /**
    * One panel: for each picture of `monitor.panels` the teacher's attention of [CLS] in the last block, mean of its heads, each
    * map stretched so that 255 is its greatest value (viridis is the window's), and the PCA colours of its patches, one pixel per
-   * patch; one basis for all pictures and panels of a run. Errors: not-found.
+   * patch; one basis for all pictures and panels of a run at a time. Errors: not-found.
    */
   'monitor.panel': {
     params: z.strictObject({ run: runName, step: count }),
-    result: panelHead.extend({ pictures: z.array(z.object({ attention: patchMap, colours: image })) }),
+    result: panelHead.extend({ basis, pictures: z.array(z.object({ attention: patchMap, colours: image })) }),
   },
   /** The colours of one picture at many steps, for the strip; steps without a panel are left out. Errors: not-found. */
   'monitor.strip': {
     params: z.strictObject({ run: runName, place: count, steps: z.array(count).max(200) }),
-    result: z.object({ frames: z.array(panelHead.extend({ colours: image })) }),
+    result: z.object({ basis: basis.nullable(), frames: z.array(panelHead.extend({ colours: image })) }),
   },
 
   /** Lines of the log from line `from` (0 is the first); `total` lines in all. Errors: not-found. */
@@ -221,8 +228,8 @@ export const monitorTopics = {
     key: runName,
     value: z.object({ after: count, ...places, series: z.partialRecord(epochSeries, float32Array()) }),
   },
-  /** A panel was saved (null at first). */
-  'run.panel': { key: runName, value: panelHead.nullable() },
+  /** A panel was saved; the newest one at first, null where there is none. */
+  'run.panel': { key: runName, value: panelHead.extend({ basis }).nullable() },
   /** New lines; nothing at first. */
   'run.log': { key: runName, value: z.object({ total: count, lines: z.array(logLine) }) },
 };

@@ -8,7 +8,7 @@ export { RunFolder, readRunFolder } from './run-folder';
 export { sameDevice, type DeviceRecord, type RunRecord } from './run-record';
 export { checkpointStep, freeBytes, listCheckpoints } from './checkpoint-store';
 export { LOOKING_SHARE, RunControl, RunEndedError, type Saved } from './run-control';
-export { panelSteps, readPanel, readPanelHead, readPictures, type Panel, type PanelHead, type PanelPictures } from './panel-files';
+export { panelSteps, readBasis, readPanel, readPanelHead, readPictures, type Panel, type PanelHead, type PanelPictures } from './panel-files';
 export { holderOf, holderSchema, isAlive, ownHolder, type Holder } from './lock';
 export { checkpointBytes } from './checkpoint';
 export { fitRecipe } from './fit-recipe';

@@ -6,7 +6,7 @@
 import { mkdir, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { colours, type ColourBasis } from '../evaluate';
-import { readSafetensors, toFloat32, writeSafetensors, type SafetensorsContents } from '../formats';
+import { openSafetensors, readSafetensors, toFloat32, writeSafetensors, type SafetensorsContents } from '../formats';
 
 export interface PanelPictures {
   /** Below the manifest's root. */
@@ -93,29 +93,39 @@ export async function writePanel(folder: string, pictures: number, panel: PanelC
   );
 }
 
-/** Undefined where there is none of that step that can be read. */
-export async function readPanel(folder: string, step: number): Promise<Panel | undefined> {
-  const [file, basis] = await Promise.all([readOrNone(panelFile(folder, step)), readBasis(folder)]);
+/**
+ * Undefined where there is none of that step that can be read.
+ * @param only the one picture that is wanted; the others are empty then
+ */
+export async function readPanel(folder: string, step: number, basis: ColourBasis, only?: number): Promise<Panel | undefined> {
+  const file = await readOrNone(panelFile(folder, step));
   const attention = file?.tensors.get('attention');
   const features = file?.tensors.get('features');
   const scale = file?.tensors.get('scale');
-  if (!file || !basis || !attention || !features || !scale) return undefined;
+  if (!file || !attention || !features || !scale) return undefined;
   const [pictures = 0, patches = 0] = attention.shape;
-  const dimension = scale.shape[0]!;
   const factors = toFloat32(scale);
-  const rows = toFloat32(features);
-  for (let i = 0; i < rows.length; i++) rows[i]! *= factors[i % dimension]!;
+  const dimension = factors.length;
+  const width = patches * dimension;
+  const bytes = features.data;
+  if (!(bytes instanceof Int8Array) || bytes.length !== pictures * width || basis.mean.length !== dimension) return undefined;
   const maps = bytesOf(attention.data);
-  const rgba = colours(rows, dimension, basis);
-  const part = (all: Uint8Array, width: number): Uint8Array[] =>
-    Array.from({ length: pictures }, (_, i) => all.slice(i * width, (i + 1) * width));
-  return { ...headOf(file, step), attention: part(maps, patches), colours: part(rgba, 4 * patches) };
+  const panel: Panel = { ...headOf(file, step), attention: [], colours: [] };
+  for (let i = 0; i < pictures; i++) {
+    const isWanted = only === undefined || only === i;
+    const rows = Float32Array.from(isWanted ? bytes.subarray(i * width, (i + 1) * width) : [], (x, at) => x * factors[at % dimension]!);
+    panel.attention.push(isWanted ? maps.slice(i * patches, (i + 1) * patches) : new Uint8Array());
+    panel.colours.push(colours(rows, dimension, basis));
+  }
+  return panel;
 }
 
 /** Head of a panel without its contents; undefined where it cannot be read. */
 export async function readPanelHead(folder: string, step: number): Promise<PanelHead | undefined> {
-  const file = await readOrNone(panelFile(folder, step));
-  return file && headOf(file, step);
+  const file = await openSafetensors(panelFile(folder, step)).catch(() => undefined);
+  if (!file) return undefined;
+  await file.close();
+  return headOf(file, step);
 }
 
 export async function writeBasis(folder: string, basis: ColourBasis, step: number): Promise<void> {
@@ -144,10 +154,10 @@ export async function readBasis(folder: string): Promise<(ColourBasis & { step: 
   return mean && directions && low && high ? { mean, directions, low, high, step: Number(file?.metadata?.step ?? 0) } : undefined;
 }
 
-const headOf = ({ metadata }: SafetensorsContents, step: number): PanelHead => ({
+const headOf = ({ metadata }: Pick<SafetensorsContents, 'metadata'>, step: number): PanelHead => ({
   step,
-  epoch: Number(metadata?.epoch ?? 0),
-  at: Number(metadata?.at ?? 0),
+  epoch: Number(metadata.epoch ?? 0),
+  at: Number(metadata.at ?? 0),
 });
 
 async function readOrNone(path: string): Promise<SafetensorsContents | undefined> {

@@ -90,13 +90,16 @@ describe('a run started from a window', () => {
     const epochs = await window.call('monitor.epochs', { run });
     expect([...epochs.epochs]).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
     expect(epochs.series.knn!.at(-1)).not.toBeNaN();
-    const { pictures, panels } = await window.call('monitor.panels', { run });
+    const { pictures, panels, basis } = await window.call('monitor.panels', { run });
     expect(pictures).toHaveLength(8);
     expect(pictures[0]!.picture).not.toBeNull();
     const panel = await window.call('monitor.panel', { run, step: panels.at(-1)!.step });
     expect(panel.pictures[0]!.attention.values).toHaveLength(16);
     const strip = await window.call('monitor.strip', { run, place: 2, steps: [...panels.map(({ step }) => step), 99_999] });
     expect(strip.frames).toHaveLength(panels.length);
+    expect(strip.frames.at(-1)!.colours).toEqual(panel.pictures[2]!.colours);
+    expect(panels.map(({ step }) => step)).toContain(basis);
+    expect([panel.basis, strip.basis]).toEqual([basis, basis]);
     const log = await window.call('monitor.log', { run, from: 0, count: 1000 });
     expect(log.lines.at(-1)!.text).toMatch(/^Finished after step/);
     const frame = await window.call('monitor.frame', { run, points: 16 });

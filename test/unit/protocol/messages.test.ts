@@ -175,7 +175,7 @@ describe('results and events', () => {
     };
     expect(parseResult('monitor.epochs', value)).toEqual(value);
     refusal(() => parseResult('monitor.epochs', { ...value, steps: [10] }));
-    const strip = { frames: [{ step: 1, epoch: 1, at: 0, colours: { width: 2, height: 1, rgba: new Uint8Array(8) } }] };
+    const strip = { basis: 1, frames: [{ step: 1, epoch: 1, at: 0, colours: { width: 2, height: 1, rgba: new Uint8Array(8) } }] };
     expect(parseResult('monitor.strip', strip)).toEqual(strip);
     strip.frames[0]!.colours.rgba = new Uint8Array(7);
     refusal(() => parseResult('monitor.strip', strip));
