@@ -68,6 +68,9 @@ export function screenView(screen: Screen, now: () => number = () => performance
         case 'note':
           screen.say(event.message);
           break;
+        case 'saving':
+          screen.show(`Saving ${bytes(event.bytes)}`);
+          break;
         case 'checkpoint':
           saved = event.step;
           break;
@@ -127,6 +130,9 @@ function describeEnd(event: DoneEvent, baselines: Baselines | undefined, saved: 
   if (event.state === 'failed') {
     if (saved === undefined) return [];
     return [`The run ended at step ${event.step} of ${event.steps}. To go on from its checkpoint of step ${saved}: ${goOn}`];
+  }
+  if (event.state === 'stopped' && event.step === 0 && saved === undefined) {
+    return ['Stopped before its first step.', `To begin: ${goOn}`];
   }
   if (event.state === 'stopped') {
     const why = event.reason ? ` (${event.reason})` : '';

@@ -15,17 +15,20 @@ export interface Measurement {
   milliseconds: Record<string, number>;
 }
 
-/** Measures each open choice and adds the winners to `table`. */
+/**
+ * Measures each open choice and adds the winners to `table`.
+ * @param progress called before each choice and waited for; what it throws ends the measuring
+ */
 export async function tune(
   gpu: Gpu,
   open: Iterable<OpenChoice>,
   table: VariantTable,
-  progress?: (done: number, total: number, key: string) => void,
+  progress?: (done: number, total: number) => Promise<void>,
 ): Promise<Measurement[]> {
   const choices = [...open].filter((c) => !table.has(c.key));
   const measurements: Measurement[] = [];
   for (const [i, choice] of choices.entries()) {
-    progress?.(i, choices.length, choice.key);
+    await progress?.(i, choices.length);
     const milliseconds: Record<string, number> = {};
     let limit = Infinity;
     for (const name of choice.candidates) {

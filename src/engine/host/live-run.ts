@@ -24,6 +24,7 @@ export class LiveRun {
   memoryBytes: number | null = null;
   /** Steps are being taken, so pausing and saving are a matter of one step. */
   hasBegun = false;
+  private stageBefore: RunProgress['stage'] = 'training';
   private readonly waits: Waited[] = [];
   private firstElapsed: { step: number; elapsed: number } | undefined;
 
@@ -52,7 +53,12 @@ export class LiveRun {
         this.stage = 'training';
         this.prepared = null;
         break;
+      case 'saving':
+        this.stageBefore = this.stage;
+        this.stage = 'saving';
+        break;
       case 'checkpoint':
+        this.stage = this.stageBefore;
         this.savedStep = event.step;
         this.savedAt = Date.now();
         break;

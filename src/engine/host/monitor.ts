@@ -41,11 +41,28 @@ export function monitorArea(services: HostServices): Area {
 
   const progress = async (run: string): Promise<Result<'monitor.progress'>> => {
     const entry = registry.get(run);
+    // One that is going here knows by itself.
+    if (desk.live?.folder === entry.folder) return progressOf(desk, entry, null);
     const { columns } = await watcherOf(entry);
     return progressOf(desk, entry, waitedShare(columns, WAITED_SECONDS));
   };
 
   const toldProgress = new Map<string, string>();
+  const tellProgress = async (run: string): Promise<void> => {
+    if (!hub.isHeard('run.progress', run)) return;
+    const value = await progress(run);
+    const { endsAt: _changing, ...rest } = value;
+    const text = JSON.stringify(rest);
+    if (toldProgress.get(run) !== text) hub.emit('run.progress', run, value);
+    toldProgress.set(run, text);
+  };
+  /** One after another, so that what is older never comes last. */
+  let telling: Promise<void> = Promise.resolve();
+  const tellInTurn = (run: string): Promise<void> => (telling = telling.then(() => tellProgress(run)).catch(report));
+  desk.onEvent((run, { event }) => {
+    if (event === 'saving' || event === 'checkpoint') void tellInTurn(run);
+  });
+
   const lookAt = async (run: string): Promise<void> => {
     const entry = registry.find(run);
     if (!entry) return;
@@ -55,12 +72,7 @@ export function monitorArea(services: HostServices): Area {
     if (epochs) hub.emit('run.epochs', run, epochs);
     if (log) hub.emit('run.log', run, log);
     if (panel) hub.emit('run.panel', run, panel);
-    if (!hub.isHeard('run.progress', run)) return;
-    const value = await progress(run);
-    const { endsAt: _changing, ...rest } = value;
-    const text = JSON.stringify(rest);
-    if (toldProgress.get(run) !== text) hub.emit('run.progress', run, value);
-    toldProgress.set(run, text);
+    await tellInTurn(run);
   };
   let looking = false;
   const timer = setInterval(() => {

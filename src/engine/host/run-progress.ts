@@ -9,6 +9,7 @@ import type { RunDesk } from './run-desk';
 import type { RunEntry } from './run-entry';
 import { finite } from './run-summary';
 
+/** @param waited share of the time in which a run that is not carried out here waited for pictures */
 export async function progressOf(desk: RunDesk, entry: RunEntry, waited: number | null): Promise<RunProgress> {
   const summary = desk.summary(entry);
   const live = desk.live?.folder === entry.folder ? desk.live : undefined;
@@ -22,7 +23,8 @@ export async function progressOf(desk: RunDesk, entry: RunEntry, waited: number 
   return {
     run,
     state,
-    stage: live && state === 'running' ? live.stage : state === 'queued' ? 'waiting' : state === 'running' ? 'training' : stageOf(state),
+    stage: live?.stage ?? STAGES[state] ?? 'over',
+    asked: live ? (desk.queue.going?.control.asked ?? null) : null,
     prepared: live?.prepared ?? null,
     step,
     steps,
@@ -44,7 +46,7 @@ export async function progressOf(desk: RunDesk, entry: RunEntry, waited: number 
   };
 }
 
-const stageOf = (state: RunProgress['state']): RunProgress['stage'] => (state === 'paused' ? 'training' : 'over');
+const STAGES: Partial<Record<RunProgress['state'], RunProgress['stage']>> = { queued: 'waiting', running: 'training', paused: 'training' };
 
 async function lastSaved({ folder }: RunEntry): Promise<{ step: number; at: number } | undefined> {
   const [newest] = await listCheckpoints(join(folder, 'checkpoints')).catch(() => []);

@@ -43,5 +43,6 @@ export {
   type ImageBatch,
   type TrainerMemory,
   type TrainerOptions,
+  type TrainerProgress,
 } from './trainer';
 export type { StepIdentity, StepReport, StepSettings } from './step-reports';

@@ -113,7 +113,11 @@ export class Trainer {
     return this.layout.options;
   }
 
-  /** Chooses kernels by measuring what `table` does not know (adding to it), and makes plans and pipelines. */
+  /**
+   * Chooses kernels by measuring what `table` does not know (adding to it), and makes plans and pipelines.
+   * @param progress what it throws ends the making
+   * @param between waited for before each measuring; what it throws ends the making, too
+   */
   static async create(
     gpu: Gpu,
     network: Network,
@@ -121,10 +125,14 @@ export class Trainer {
     table: VariantTable = new Map(),
     choose = true,
     progress?: TrainerProgress,
+    between?: () => Promise<void>,
   ): Promise<Trainer> {
     let layout = new TrainerLayout(gpu, network, options, table);
     if (choose && layout.forwardLayout.open.size > 0) {
-      await tune(gpu, layout.forwardLayout.open.values(), table, (done, total) => progress?.('tuning', done, total));
+      await tune(gpu, layout.forwardLayout.open.values(), table, async (done, total) => {
+        progress?.('tuning', done, total);
+        await between?.();
+      });
       layout = new TrainerLayout(gpu, network, options, table);
     }
     const forwardPlan = await Plan.compile(gpu, layout.forwardLayout, {

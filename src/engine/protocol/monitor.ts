@@ -70,6 +70,8 @@ export const runProgress = z.object({
   state: runState,
   /** preparing: `prepared` says how far · training · measuring: between epochs · saving. */
   stage: z.enum(['waiting', 'preparing', 'training', 'measuring', 'saving', 'over']),
+  /** What was asked of it and comes at its next boundary: between two steps, or two measurements. */
+  asked: z.enum(['pause', 'stop']).nullable(),
   /** What is being prepared, in words, and how far. */
   prepared: z.object({ what: z.string(), done: count, total: count }).nullable(),
   step: count,

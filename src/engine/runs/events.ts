@@ -121,6 +121,7 @@ export type RunEvent =
   | ({ event: 'baselines' } & Baselines)
   | StepEvent
   | EpochEvent
+  | { event: 'saving'; step: number; bytes: number }
   | { event: 'checkpoint'; step: number; epoch: number; path: string; bytes: number; seconds: number }
   | { event: 'warning'; code: WarningCode; message: string; step: number }
   | { event: 'panel'; step: number; epoch: number; seconds: number }

@@ -29,6 +29,7 @@ export function describeForLog(event: RunEvent): string | undefined {
     case 'done':
       return `${ENDS[event.state]} after step ${event.step} of ${event.steps}${event.reason ? `: ${event.reason}` : ''}`;
     case 'step':
+    case 'saving':
     case 'panel':
     case 'preparing':
       return undefined;

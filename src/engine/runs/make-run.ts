@@ -4,7 +4,7 @@ import { UserError } from '../errors';
 import { EpochEvaluator } from '../evaluate';
 import { GpuError, type Gpu } from '../gpu';
 import { BindingTooLargeError, type VariantTable } from '../graph';
-import { cropOptionsOf, pixelCapacityOf, Trainer, trainerOptionsOf, trainingSchedules, type Network, type Recipe } from '../ibot';
+import { cropOptionsOf, pixelCapacityOf, Trainer, trainerOptionsOf, trainingSchedules, type Network, type TrainerProgress } from '../ibot';
 import { BadPictures } from './bad-pictures';
 import { checkpointBytes, recipeHash, type CheckpointIdentity } from './checkpoint';
 import { CheckpointStore } from './checkpoint-store';
@@ -47,7 +47,16 @@ export interface RunSetup extends RunEnvironment {
   network: Network;
 }
 
-/** Makes all parts of a run; what has to be closed afterwards is added to `open`. */
+/** Between two pieces of preparing a run: waits while it is paused. @throws the signal's reason once it is to end */
+export async function whilePreparing({ control, record, ...setup }: RunSetup): Promise<void> {
+  setup.signal?.throwIfAborted();
+  await control?.whilePreparing({ step: record.step, bytes: 0, seconds: 0 });
+}
+
+/**
+ * Makes all parts of a run; what has to be closed afterwards is added to `open`.
+ * @throws the signal's reason when the run is to end meanwhile
+ */
 export async function makeRun(setup: RunSetup, open: Closable[]): Promise<TrainingRun> {
   const { folder, record, gpu, manifest, network, control, emit } = setup;
   const signal = signalOf(setup);
@@ -55,8 +64,8 @@ export async function makeRun(setup: RunSetup, open: Closable[]): Promise<Traini
   const { stepsPerEpoch } = record.sizes;
   const schedules = trainingSchedules(recipe, stepsPerEpoch);
   const identity: CheckpointIdentity = { manifestHash: record.data.manifestHash, recipeHash: recipeHash(recipe) };
-  const keep = { keep: recipe.keep_checkpoints, keepEvery: recipe.keep_every, stepsPerEpoch };
-  const store = new CheckpointStore(folder.checkpointFolder, keep, setup.freeBytes);
+  const kept = { keep: recipe.keep_checkpoints, keepEvery: recipe.keep_every, stepsPerEpoch };
+  const store = new CheckpointStore(folder.checkpointFolder, kept, setup.freeBytes);
   await store.removePartial();
   // Before anything is computed: room for what will be kept, and for one more while it is written.
   const present = (await store.list()).length;
@@ -66,11 +75,13 @@ export async function makeRun(setup: RunSetup, open: Closable[]): Promise<Traini
   const cache = setup.kernelCache;
   let table: VariantTable = new Map(Object.entries(record.kernels ?? {}));
   if (!record.kernels && cache !== undefined) table = await readKernelCache(cache, record.device);
-  const trainer = await makeTrainer(gpu, network, recipe, table, emit);
+  // Also what was measured for one that is stopped meanwhile.
+  const keepChoices = (): Promise<void> | undefined => (cache === undefined ? undefined : addToKernelCache(cache, record.device, table));
+  const trainer = await makeTrainer(setup, table, signal).finally(keepChoices);
   open.push({ close: () => trainer.destroy() });
+  await whilePreparing(setup);
   const { arenaBytes, stateBytes } = trainer.layout.memory;
   record.kernels = kernelsOf(table);
-  if (cache !== undefined) await addToKernelCache(cache, record.device, table);
   record.sizes.memoryBytes = arenaBytes + stateBytes;
   await folder.writeRecord(record);
 
@@ -157,17 +168,14 @@ function signalOf({ signal, control }: RunEnvironment): AbortSignal | undefined 
   return signal ? AbortSignal.any([signal, control.signal]) : control.signal;
 }
 
-async function makeTrainer(
-  gpu: Gpu,
-  network: Network,
-  recipe: Recipe,
-  table: VariantTable,
-  emit: (event: RunEvent) => void,
-): Promise<Trainer> {
+async function makeTrainer(setup: RunSetup, table: VariantTable, signal: AbortSignal | undefined): Promise<Trainer> {
+  const { gpu, network, record, emit } = setup;
+  const progress: TrainerProgress = (stage, done, total) => {
+    signal?.throwIfAborted();
+    emit({ event: 'preparing', stage, done, total });
+  };
   try {
-    return await Trainer.create(gpu, network, trainerOptionsOf(recipe), table, true, (stage, done, total) =>
-      emit({ event: 'preparing', stage, done, total }),
-    );
+    return await Trainer.create(gpu, network, trainerOptionsOf(record.recipe), table, true, progress, () => whilePreparing(setup));
   } catch (error) {
     const tooLarge = error instanceof BindingTooLargeError || (error instanceof GpuError && error.kind === 'out-of-memory');
     if (!tooLarge) throw error;

@@ -61,6 +61,12 @@ export class RunControl {
     return this.paused;
   }
 
+  /** What waits for the run's next boundary. */
+  get asked(): 'pause' | 'stop' | null {
+    if (this.signal.aborted) return this.hasEnded ? null : 'stop';
+    return this.wantsPause && !this.paused ? 'pause' : null;
+  }
+
   /** Finishes the step and ends the run; without saving the checkpoints that are there stay. */
   stop({ save }: { save: boolean }): void {
     this.withSaving = save;
@@ -111,6 +117,22 @@ export class RunControl {
     this.stepping = true;
     await this.look();
     await serve(this.saving, () => boundary.save());
+    await this.waitWhilePaused(boundary);
+  }
+
+  /**
+   * Called by the run between two pieces of its preparation: waits there while a pause is wanted.
+   * @param saved where the run goes on from anyway: nothing has been computed since
+   * @throws the signal's reason once the run is to end
+   */
+  async whilePreparing(saved: Saved): Promise<void> {
+    this.signal.throwIfAborted();
+    await this.waitWhilePaused({ save: () => Promise.resolve(saved) });
+    this.stepping = false;
+    this.signal.throwIfAborted();
+  }
+
+  private async waitWhilePaused(boundary: Boundary): Promise<void> {
     if (!this.wantsPause || this.signal.aborted) return;
     const saveAndWait = async (): Promise<Saved> => {
       const saved = await boundary.save();

@@ -8,7 +8,7 @@ import type { DoneEvent, RunEvent, WarningCode } from './events';
 import { fitRecipe } from './fit-recipe';
 import { NonFiniteError } from './health';
 import { describeForLog } from './log-lines';
-import { makeRun, type RunEnvironment, type RunSetup } from './make-run';
+import { makeRun, whilePreparing, type RunEnvironment, type RunSetup } from './make-run';
 import { RunFolder } from './run-folder';
 import { deviceRecord, sameDevice, type RunRecord } from './run-record';
 import type { TrainingRun } from './training-run';
@@ -159,12 +159,10 @@ export async function resumeTraining(options: ResumeOptions): Promise<DoneEvent>
       emit({ event: 'warning', code: 'other-program', message, step: record.step });
       record.program = program;
     }
-    const touched = touchedMessage(await touchedPictures(manifest));
-    if (touched !== undefined) emit({ event: 'warning', code: 'touched-pictures', message: touched, step: record.step });
     record.state = 'running';
     record.reason = null;
     const network = new Network(networkConfigOf(record.recipe));
-    return await carryOut({ ...options, emit, folder, record, manifest, network });
+    return await carryOut({ ...options, emit, folder, record, manifest, network }, true);
   } finally {
     await folder.release();
   }
@@ -188,7 +186,17 @@ function emitter(folder: RunFolder, { onEvent }: ResumeOptions): (event: RunEven
   };
 }
 
-async function carryOut(setup: RunSetup): Promise<DoneEvent> {
+async function warnOfTouched(setup: RunSetup): Promise<void> {
+  const { manifest, emit, record } = setup;
+  const message = touchedMessage(await touchedPictures(manifest, () => whilePreparing(setup)));
+  if (message !== undefined) emit({ event: 'warning', code: 'touched-pictures', message, step: record.step });
+}
+
+/** Whether it is the end that somebody asked for. */
+const hasEnded = ({ signal, control }: RunSetup, error: unknown): boolean =>
+  [signal, control?.signal].some((each) => each?.aborted && each.reason === error);
+
+async function carryOut(setup: RunSetup, goesOn = false): Promise<DoneEvent> {
   const { folder, record, emit } = setup;
   const open: Closable[] = [];
   let run: TrainingRun | undefined;
@@ -201,6 +209,7 @@ async function carryOut(setup: RunSetup): Promise<DoneEvent> {
   };
   return closingAll(open, async () => {
     try {
+      if (goesOn) await warnOfTouched(setup);
       run = await makeRun(setup, open);
       const done = await run.train();
       await setup.control?.end();
@@ -211,9 +220,11 @@ async function carryOut(setup: RunSetup): Promise<DoneEvent> {
       await setup.control?.end();
       const reason = error instanceof Error ? error.message : String(error);
       const { step, sizes } = record;
-      const nowhere = { event: 'done', state: 'failed', folder: folder.path, step, steps: sizes.steps, knn: null, bestKnn: null } as const;
+      const nowhere = { event: 'done', folder: folder.path, step, steps: sizes.steps, knn: null, bestKnn: null } as const;
+      // Stopped while it was being prepared: nothing was computed that had to be saved.
+      if (!run && hasEnded(setup, error)) return await end({ ...nowhere, state: 'stopped', reason: null });
       // The first failure is what counts: a full disk may take the record, too.
-      await end(run?.done('failed', reason) ?? { ...nowhere, reason }).catch(() => undefined);
+      await end(run?.done('failed', reason) ?? { ...nowhere, state: 'failed', reason }).catch(() => undefined);
       throw error;
     }
   });

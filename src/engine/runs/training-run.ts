@@ -248,8 +248,10 @@ export class TrainingRun {
     }
     const start = performance.now();
     const progress = this.progress.state();
+    const needed = checkpointBytes(trainer.network, progress.pictures.length);
+    emit({ event: 'saving', step: this.step, bytes: needed });
     await metrics.flush();
-    await store.requireSpace(checkpointBytes(trainer.network, progress.pictures.length));
+    await store.requireSpace(needed);
     // Before the checkpoint: one with this step knows of these pictures, an earlier one does not.
     await this.listBadPictures(this.step);
     const path = store.path(this.step);

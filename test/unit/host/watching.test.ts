@@ -9,7 +9,7 @@ import { LiveRun } from '../../../src/engine/host/live-run';
 import { warningOf, watchData, watchDisk } from '../../../src/engine/host/run-warnings';
 import { WarningList } from '../../../src/engine/host/warning-list';
 import { openLibrary } from '../../../src/engine/jobs';
-import { MetricsColumns, type StepEvent } from '../../../src/engine/runs';
+import { MetricsColumns, type RunEvent, type StepEvent } from '../../../src/engine/runs';
 import { temporaryFolder } from '../../support/temporary-folder';
 
 const line = (step: number, loss = Math.sin(step), more: object = {}): string =>
@@ -62,6 +62,18 @@ describe('metrics as columns', () => {
     expect([...of('second', 10, 11, 100).steps]).toEqual([20, 21, 22]);
     expect(of('step', 5000, 6000, 10).steps).toHaveLength(0);
   });
+});
+
+test('a run that is going tells that it saves, and what it does again afterwards', () => {
+  const live = new LiveRun('run', '/run', null);
+  const saving: RunEvent[] = [
+    { event: 'saving', step: 0, bytes: 100 },
+    { event: 'checkpoint', step: 0, epoch: 0, path: '', bytes: 100, seconds: 1 },
+  ];
+  const stages = (events: RunEvent[]): string[] => events.map((event) => (live.take(event), live.stage));
+  expect(stages([{ event: 'preparing', stage: 'evaluation', done: 1, total: 2 }, ...saving])).toEqual(['preparing', 'saving', 'preparing']);
+  expect(stages([{ event: 'step', step: 1, elapsed: 1, waited: 0 } as StepEvent, ...saving])).toEqual(['training', 'saving', 'training']);
+  expect([live.savedStep, live.savedAt === null]).toEqual([0, false]);
 });
 
 test('a watcher tells what is new, and what is void once the run goes on from its checkpoint', async () => {

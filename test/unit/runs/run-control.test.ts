@@ -16,8 +16,11 @@ beforeAll(async () => {
   whole = await start({ manifest, recipe });
 });
 
-/** Runs it with a control, which `act` uses once so many steps were reported. */
-async function controlled(atStep: number, act: (control: RunControl, events: RunEvent[]) => Promise<void>): Promise<Ran> {
+/** Runs it with a control, which `act` uses once this was told. */
+async function controlledAt(
+  moment: (event: RunEvent) => boolean,
+  act: (control: RunControl, events: RunEvent[]) => Promise<void>,
+): Promise<Ran> {
   const control = new RunControl();
   let acted: Promise<void> | undefined;
   const events: RunEvent[] = [];
@@ -28,12 +31,19 @@ async function controlled(atStep: number, act: (control: RunControl, events: Run
     panels: true,
     onEvent: (event) => {
       events.push(event);
-      if (event.event === 'step' && event.step === atStep) acted ??= act(control, events);
+      if (moment(event)) acted ??= act(control, events);
     },
   });
   await acted;
   return ran;
 }
+
+/** Once so many steps were reported. */
+const controlled = (atStep: number, act: Parameters<typeof controlledAt>[1]): Promise<Ran> =>
+  controlledAt((event) => event.event === 'step' && event.step === atStep, act);
+
+const isPreparing = (event: RunEvent): boolean => event.event === 'preparing' && event.stage !== 'evaluation';
+const isMeasuring = (event: RunEvent): boolean => event.event === 'preparing' && event.stage === 'evaluation';
 
 describe('between its steps a run', () => {
   test('waits when asked, saved, and goes on with the same bits', async () => {
@@ -57,7 +67,11 @@ describe('between its steps a run', () => {
     const { folder } = await controlled(1, async (control, events) => {
       const [saved] = await Promise.all([control.save(), control.between(async () => void seen.push('work'))]);
       expect(saved.bytes).toBeGreaterThan(1000);
-      expect(events.some((event) => event.event === 'checkpoint' && event.step === saved.step)).toBe(true);
+      const told = events.filter(({ event }) => event === 'saving' || event === 'checkpoint');
+      expect(told.slice(0, 2)).toMatchObject([
+        { event: 'saving', step: saved.step },
+        { event: 'checkpoint', step: saved.step },
+      ]);
     });
     expect(seen).toEqual(['work']);
     expect(await newestCheckpoint(folder)).toEqual(await newestCheckpoint(whole.folder));
@@ -79,6 +93,40 @@ describe('between its steps a run', () => {
     const control = new RunControl();
     await start({ manifest, recipe, control });
     await expect(control.pause()).rejects.toThrow('has ended');
+  });
+});
+
+describe('while it is being prepared a run', () => {
+  test.each([
+    ['prepared', isPreparing],
+    ['measured without training', isMeasuring],
+  ])('that is %s waits when asked, and goes on with the same bits', async (_words, moment) => {
+    const { folder, done } = await controlledAt(moment, async (control, events) => {
+      const pausing = control.pause();
+      expect(control.asked).toBe('pause');
+      expect((await pausing).step).toBe(0);
+      expect([control.isPaused, control.asked]).toEqual([true, null]);
+      const before = events.length;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(events.length).toBe(before);
+      expect(events.some(({ event }) => event === 'step')).toBe(false);
+      control.resume();
+    });
+    expect(done.state).toBe('finished');
+    expect(await newestCheckpoint(folder)).toEqual(await newestCheckpoint(whole.folder));
+  });
+
+  test('ends at once when asked, without a step or a checkpoint, also while it waits, and begins with the same bits', async () => {
+    const { folder, done, events } = await controlledAt(isPreparing, async (control) => {
+      await control.pause();
+      control.stop({ save: true });
+      expect(control.asked).toBe('stop');
+    });
+    expect(done).toMatchObject({ state: 'stopped', step: 0, reason: null });
+    expect(events.filter(({ event }) => ['start', 'step', 'checkpoint'].includes(event))).toEqual([]);
+    expect(await readdir(join(folder, 'checkpoints'))).toEqual([]);
+    expect((await resume(folder)).done.state).toBe('finished');
+    expect(await newestCheckpoint(folder)).toEqual(await newestCheckpoint(whole.folder));
   });
 });
 

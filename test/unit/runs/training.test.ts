@@ -147,7 +147,8 @@ describe('stopping and going on', () => {
     const stopped = await start({ manifest, recipe: oftenSaved, ...stopAfter(steps) });
     expect(stopped.done).toMatchObject({ state: 'stopped', step: steps === 0 ? 0 : steps + 1 });
     expect((await readRunFolder(stopped.folder)).state).toBe('stopped');
-    expect((await checkpoints(stopped.folder))[0]!.step).toBe(stopped.done.step);
+    // Before the first step there is nothing to save.
+    expect((await checkpoints(stopped.folder))[0]?.step).toBe(steps === 0 ? undefined : stopped.done.step);
 
     const resumed = await resume(stopped.folder);
     expect(resumed.done).toMatchObject({ state: 'finished', step: 12 });
