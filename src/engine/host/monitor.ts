@@ -19,15 +19,15 @@ const TOPICS = ['run.progress', 'run.steps', 'run.epochs', 'run.panel', 'run.log
 export function monitorArea(services: HostServices): Area {
   const { context, desk, hub, report } = services;
   const { registry } = desk;
-  /** By folder; the one that was asked for last is last. */
-  const watchers = new Map<string, Promise<RunWatcher>>();
+  /** The one that was asked for last is last. */
+  const watchers = new Map<RunEntry, Promise<RunWatcher>>();
 
   const watcherOf = (entry: RunEntry): Promise<RunWatcher> => {
-    const known = watchers.get(entry.folder);
-    watchers.delete(entry.folder);
+    const known = watchers.get(entry);
+    watchers.delete(entry);
     const watcher = known ?? RunWatcher.open(entry);
-    watchers.set(entry.folder, watcher);
-    watcher.catch(() => watchers.delete(entry.folder));
+    watchers.set(entry, watcher);
+    watcher.catch(() => watchers.delete(entry));
     return watcher;
   };
   const watcherOfRun = (run: string): Promise<RunWatcher> => watcherOf(registry.get(run));
@@ -42,9 +42,9 @@ export function monitorArea(services: HostServices): Area {
   const progress = async (run: string): Promise<Result<'monitor.progress'>> => {
     const entry = registry.get(run);
     // One that is going here knows by itself.
-    if (desk.live?.folder === entry.folder) return progressOf(desk, entry, null);
-    const { columns } = await watcherOf(entry);
-    return progressOf(desk, entry, waitedShare(columns, WAITED_SECONDS));
+    const isForeign = entry.heldElsewhere && desk.live?.folder !== entry.folder;
+    const waited = isForeign ? waitedShare((await watcherOf(entry)).columns, WAITED_SECONDS) : null;
+    return progressOf(desk, entry, waited);
   };
 
   const toldProgress = new Map<string, string>();
@@ -56,9 +56,13 @@ export function monitorArea(services: HostServices): Area {
     if (toldProgress.get(run) !== text) hub.emit('run.progress', run, value);
     toldProgress.set(run, text);
   };
+  const telling = new Map<string, Promise<void>>();
   /** One after another, so that what is older never comes last. */
-  let telling: Promise<void> = Promise.resolve();
-  const tellInTurn = (run: string): Promise<void> => (telling = telling.then(() => tellProgress(run)).catch(report));
+  const tellInTurn = (run: string): Promise<void> => {
+    const turn = (telling.get(run) ?? Promise.resolve()).then(() => tellProgress(run)).catch(report);
+    telling.set(run, turn);
+    return turn;
+  };
   desk.onEvent((run, { event }) => {
     if (event === 'saving' || event === 'checkpoint') void tellInTurn(run);
   });
@@ -66,27 +70,32 @@ export function monitorArea(services: HostServices): Area {
   const lookAt = async (run: string): Promise<void> => {
     const entry = registry.find(run);
     if (!entry) return;
+    await tellInTurn(run);
     const watcher = await watcherOf(entry);
     const { steps, epochs, log, panel } = await watcher.look();
     if (steps) hub.emit('run.steps', run, steps);
     if (epochs) hub.emit('run.epochs', run, epochs);
     if (log) hub.emit('run.log', run, log);
     if (panel) hub.emit('run.panel', run, panel);
-    await tellInTurn(run);
   };
-  let looking = false;
+  /** Runs that are being looked at: one whose metrics take long to read keeps no other waiting. */
+  const looking = new Set<string>();
   const timer = setInterval(() => {
-    if (looking) return;
-    looking = true;
-    void lookAtAll().finally(() => (looking = false));
-  }, LOOK_MS);
-  const lookAtAll = async (): Promise<void> => {
     const runs = heard();
-    for (const run of runs) await lookAt(run).catch(report);
-    for (const run of toldProgress.keys()) if (!runs.has(run)) toldProgress.delete(run);
-    const inUse = new Set([...runs].map((run) => registry.find(run)?.folder));
-    const spare = [...watchers.keys()].filter((folder) => !inUse.has(folder));
-    for (const folder of spare.slice(0, Math.max(0, spare.length - MOST_KEPT))) watchers.delete(folder);
+    for (const run of runs) {
+      if (looking.has(run)) continue;
+      looking.add(run);
+      void lookAt(run)
+        .catch(report)
+        .finally(() => looking.delete(run));
+    }
+    tidyUp(runs);
+  }, LOOK_MS);
+  const tidyUp = (runs: ReadonlySet<string>): void => {
+    for (const those of [toldProgress, telling]) for (const run of those.keys()) if (!runs.has(run)) those.delete(run);
+    const inUse = new Set([...runs].map((run) => registry.find(run)));
+    const spare = [...watchers.keys()].filter((entry) => !inUse.has(entry));
+    for (const entry of spare.slice(0, Math.max(0, spare.length - MOST_KEPT))) watchers.delete(entry);
   };
 
   const panels = async (run: string): Promise<Result<'monitor.panels'>> => {

@@ -9,7 +9,7 @@ import type { RunDesk } from './run-desk';
 import type { RunEntry } from './run-entry';
 import { finite } from './run-summary';
 
-/** @param waited share of the time in which a run that is not carried out here waited for pictures */
+/** @param waited share of the time in which a run of another process waited for pictures */
 export async function progressOf(desk: RunDesk, entry: RunEntry, waited: number | null): Promise<RunProgress> {
   const summary = desk.summary(entry);
   const live = desk.live?.folder === entry.folder ? desk.live : undefined;

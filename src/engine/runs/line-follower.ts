@@ -1,7 +1,13 @@
 /** Reads a file that grows, line by line: each time only what is new. Large files are read in pieces, with turns for others. */
 import { open } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
-const PIECE = 1 << 18;
+/** A millisecond or two for who parses its lines. */
+const PIECE = 1 << 16;
+
+let lastTurn: Promise<void> = Promise.resolve();
+/** Pieces of all files come one at a time, however many are read, and whatever else waits gets its turn before each. */
+const turn = (): Promise<void> => (lastTurn = lastTurn.then(() => nextTurn()));
 
 export interface LineReader {
   /** A whole line, without its end. */
@@ -43,9 +49,11 @@ export class LineFollower {
       // A run that goes on writes its metrics anew, without what is void.
       if (String(ino) !== this.identity || size < this.offset) this.begin(String(ino));
       const piece = Buffer.allocUnsafe(Math.min(PIECE, Math.max(0, size - this.offset)));
+      const isLarge = size - this.offset > PIECE;
       while (this.offset < size) {
         const { bytesRead } = await handle.read(piece, 0, Math.min(piece.length, size - this.offset), this.offset);
         if (bytesRead === 0) break;
+        if (isLarge) await turn();
         this.offset += bytesRead;
         this.take(piece.subarray(0, bytesRead));
       }

@@ -140,7 +140,7 @@ export class MetricsColumns {
     this.steps.push(step);
     this.times.push(time);
     this.waits.push(numberOf(line.waited));
-    for (const name of STEP_COLUMNS) this.columns.get(name)!.push(numberOf(line[name]));
+    for (const [name, column] of this.columns) column.push(numberOf(line[name]));
   }
 
   private guessedElapsed(time: number): number {

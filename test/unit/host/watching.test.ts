@@ -9,7 +9,7 @@ import { LiveRun } from '../../../src/engine/host/live-run';
 import { warningOf, watchData, watchDisk } from '../../../src/engine/host/run-warnings';
 import { WarningList } from '../../../src/engine/host/warning-list';
 import { openLibrary } from '../../../src/engine/jobs';
-import { MetricsColumns, type RunEvent, type StepEvent } from '../../../src/engine/runs';
+import { LineFollower, MetricsColumns, type RunEvent, type StepEvent } from '../../../src/engine/runs';
 import { temporaryFolder } from '../../support/temporary-folder';
 
 const line = (step: number, loss = Math.sin(step), more: object = {}): string =>
@@ -38,6 +38,30 @@ describe('metrics as columns', () => {
     await columns.catchUp();
     expect(columns.generation).toBe(generation + 1);
     expect([columns.count, columns.epochs.length]).toEqual([10, 0]);
+  });
+
+  test('are read in pieces: between two of them, of whichever file, everything else has its turn', async () => {
+    const folder = temporaryFolder();
+    await writeFile(join(folder, 'metrics.jsonl'), lines(1, 40_001));
+    const taken: number[] = [];
+    const followers = Array.from({ length: 8 }, (_, i) => {
+      taken.push(0);
+      return new LineFollower(join(folder, 'metrics.jsonl'), { line: () => taken[i]!++, restart: () => undefined });
+    });
+    const reading = Promise.all(followers.map((follower) => follower.catchUp()));
+    let most = 0;
+    let turns = 0;
+    for (let before = 0, isThrough = false; !isThrough; turns++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const now = taken.reduce((a, b) => a + b);
+      isThrough = now === 8 * 40_000;
+      most = Math.max(most, now - before);
+      before = now;
+    }
+    await reading;
+    // A piece has 64 KiB, a line some 100 bytes.
+    expect(most).toBeLessThan(2 * 700);
+    expect(turns).toBeGreaterThan(300);
   });
 
   test('in buckets keep each extreme, and the mean of what is finite', async () => {
