@@ -1,4 +1,5 @@
 /** The runs of the library at work: the list, the queue, and the one that is going in this process. */
+import type { Problem } from '../data';
 import { UserError } from '../errors';
 import { GpuLostError } from '../gpu';
 import { flopsPerPicture, modelTitle } from '../ibot';
@@ -227,6 +228,7 @@ export class RunDesk implements RunsAtWork {
     const { warnings } = this.parts;
     const { recipe, sizes } = entry.record!;
     if (event.event === 'warning') warnings.raise(warningOf(event, live.run, live.dataset));
+    if (event.event === 'bad-pictures') this.noteBroken(live, event.pictures);
     if (event.event === 'step') {
       const epochs = Math.ceil(sizes.steps / sizes.stepsPerEpoch);
       const detail = `${modelTitle(recipe)} on ${this.summaryName(entry)}, epoch ${event.epoch} of ${epochs}`;
@@ -234,6 +236,16 @@ export class RunDesk implements RunsAtWork {
       this.parts.hub.emit('queue', undefined, this.queueValue());
     }
     for (const listener of this.listeners) listener(live.run, event);
+  }
+
+  private noteBroken({ dataset }: LiveRun, pictures: readonly Problem[]): void {
+    if (dataset === null) return;
+    try {
+      this.context!.datasets.noteBroken(dataset, pictures);
+    } catch (error) {
+      // Training goes on whatever becomes of the list.
+      this.parts.report(error);
+    }
   }
 
   private summaryName(entry: RunEntry): string {

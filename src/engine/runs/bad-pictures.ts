@@ -39,15 +39,14 @@ export class BadPictures {
    * Writes the list where it has changed.
    * @param problems met so far by this process
    * @param savedAt step of the checkpoint that is about to be written
-   * @returns how many are new
+   * @returns those that are new
    */
-  async update(problems: readonly Problem[], savedAt?: number): Promise<number> {
-    const before = this.listed.size;
-    for (const { path, reason } of problems) if (!this.listed.has(path)) this.listed.set(path, { path, reason, step: null });
-    const more = this.listed.size - before;
+  async update(problems: readonly Problem[], savedAt?: number): Promise<Problem[]> {
+    const more = problems.filter(({ path }) => !this.listed.has(path));
+    for (const { path, reason } of more) this.listed.set(path, { path, reason, step: null });
     const waiting = savedAt === undefined ? [] : [...this.listed.values()].filter(({ step }) => step === null);
     for (const picture of waiting) this.listed.set(picture.path, { ...picture, step: savedAt! });
-    if (more > 0 || waiting.length > 0) await this.folder.writeBadPictures([...this.listed.values()]);
+    if (more.length > 0 || waiting.length > 0) await this.folder.writeBadPictures([...this.listed.values()]);
     return more;
   }
 }

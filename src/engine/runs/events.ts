@@ -3,6 +3,7 @@
  * `metrics.jsonl` are the step and epoch events, so names and units are stable.
  */
 
+import type { Problem } from '../data';
 import type { KnnScores, NetworkScores } from '../evaluate';
 
 /** One optimiser step. */
@@ -124,6 +125,8 @@ export type RunEvent =
   | { event: 'saving'; step: number; bytes: number }
   | { event: 'checkpoint'; step: number; epoch: number; path: string; bytes: number; seconds: number }
   | { event: 'warning'; code: WarningCode; message: string; step: number }
+  /** Could not be read, and have been replaced; paths below the pictures' folder. */
+  | { event: 'bad-pictures'; step: number; pictures: readonly Problem[] }
   | { event: 'panel'; step: number; epoch: number; seconds: number }
   | { event: 'note'; message: string }
   | DoneEvent;

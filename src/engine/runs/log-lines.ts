@@ -30,6 +30,7 @@ export function describeForLog(event: RunEvent): string | undefined {
       return `${ENDS[event.state]} after step ${event.step} of ${event.steps}${event.reason ? `: ${event.reason}` : ''}`;
     case 'step':
     case 'saving':
+    case 'bad-pictures':
     case 'panel':
     case 'preparing':
       return undefined;

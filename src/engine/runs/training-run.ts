@@ -271,9 +271,11 @@ export class TrainingRun {
 
   /** Writes the list of pictures that could not be read, if it has grown, and says so. */
   async listBadPictures(savedAt?: number): Promise<void> {
-    const { folder, loader, badPictures } = this.parts;
-    const more = await badPictures.update(loader.problems, savedAt);
+    const { folder, loader, badPictures, emit } = this.parts;
+    const pictures = await badPictures.update(loader.problems, savedAt);
+    const more = pictures.length;
     if (more === 0) return;
+    emit({ event: 'bad-pictures', step: this.step, pictures });
     const these = more === 1 ? '1 more picture could not be read and was' : `${more} more pictures could not be read and were`;
     this.warn('bad-pictures', `${these} replaced by others: see ${folder.badPicturesFile}.`);
   }

@@ -1,7 +1,7 @@
-import { rename, utimes } from 'node:fs/promises';
+import { rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Manifest } from '../../../src/engine/data';
+import type { Manifest, Problem } from '../../../src/engine/data';
 import { stepSeries, type RunProgress, type TopicValue } from '../../../src/engine/protocol';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { newestCheckpoint, start, tinyManifest, tinyRecipe, type Ran } from '../runs/tiny-run';
@@ -150,6 +150,30 @@ describe('runs at rest', () => {
     expect(await newestCheckpoint(whole.folder)).toBeInstanceOf(Buffer);
     await expect(window.call('runs.add', { folder: tiny.library })).rejects.toThrow('is not the folder of a run');
   });
+});
+
+test('a run that is being prepared pauses and stops at once, and says where it is', async () => {
+  const { window } = tiny;
+  await window.call('runs.start', { name: 'early', draft });
+  await until(async () => (await stateOf('early')) === 'running');
+  expect(await window.call('runs.pause', { run: 'early' })).toMatchObject({ state: 'paused', step: 0 });
+  expect(await window.call('monitor.progress', { run: 'early' })).toMatchObject({ state: 'paused', stage: 'preparing', asked: null });
+  expect(await window.call('runs.stop', { run: 'early', save: true })).toMatchObject({ state: 'stopped', step: 0, reason: null });
+});
+
+test('pictures that break during a run are told to its dataset', async () => {
+  const pictures = await tinyManifest();
+  const { path } = pictures.pictures.find(({ split }) => split === 'train')!;
+  await writeFile(join(pictures.root, path), 'no picture');
+  const { host, window } = await openTinyHost(pictures, tinyRecipe({ knn_every: 0 }));
+  const told: { dataset: string; pictures: readonly Problem[] }[] = [];
+  host.context.datasets = { ...host.context.datasets, noteBroken: (dataset, broken) => told.push({ dataset, pictures: broken }) };
+  await window.call('runs.start', { name: 'broken', draft });
+  await until(() => told.length > 0);
+  expect(told).toEqual([{ dataset: draft.dataset, pictures: [{ path, reason: expect.any(String) as string }] }]);
+  await until(async () => (await window.call('runs.get', { run: 'broken' })).state === 'finished');
+  expect(told).toHaveLength(1);
+  await host.close('discard');
 });
 
 describe('the queue', () => {
