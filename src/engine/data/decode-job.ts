@@ -5,6 +5,7 @@ import { readForEvaluation, readThumbnail, type ReadOptions } from './evaluation
 import { lookAtPicture, readHeader, type PictureHeader, type PictureLook } from './picture-look';
 import { smallPicture, viewPart, viewPicture, type ViewType } from './picture-view';
 import { readablePart, type ReadablePart } from './readable-part';
+import { sampleFile, type SampleKey } from './sample';
 
 /** Pixels of a training picture at most: a crop of a quarter of it still has 256². */
 export const PICTURE_PIXELS = 512 * 512;
@@ -66,7 +67,15 @@ export interface SmallJob {
   readonly pixelCap?: number;
 }
 
-export type DecodeJob = CropJob | SquareJob | LookJob | ViewJob | PathJob | SmallJob;
+/** A picture that is drawn in place of decoded, as JPEG. */
+export interface SampleJob {
+  readonly kind: 'sample';
+  readonly key: SampleKey;
+  readonly size: number;
+  readonly pixelCap?: number;
+}
+
+export type DecodeJob = CropJob | SquareJob | LookJob | ViewJob | PathJob | SmallJob | SampleJob;
 
 /** Longer side of the part of a broken file that is shown in small. */
 const PART_SIDE = 512;
@@ -90,6 +99,7 @@ export interface DecodeResults {
   readonly part: ReadablePart;
   readonly header: PictureHeader;
   readonly small: Uint8Array<ArrayBuffer>;
+  readonly sample: Uint8Array<ArrayBuffer>;
 }
 export type DecodeResult = DecodeResults[keyof DecodeResults];
 
@@ -118,6 +128,8 @@ export async function runDecodeJob(job: DecodeJob, isAlone: boolean): Promise<De
       return readHeader(job.path);
     case 'small':
       return smallPicture(job.path, job.width, job.height, limit);
+    case 'sample':
+      return sampleFile(job.key, job.size);
   }
 }
 

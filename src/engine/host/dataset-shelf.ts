@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { DecodePool, isInside } from '../data';
 import { DatasetIndex, scanDataset, searchDuplicates, Thumbnails, type IndexedDataset } from '../data/index/index';
-import { makeSample } from '../data/sample';
+import { makeSample, type SampleKey } from '../data/sample';
 import { UserError } from '../errors';
 import type { Change } from '../protocol';
 import type { HostContext, TaskProgress } from './host-context';
@@ -122,7 +122,8 @@ export class DatasetShelf {
     const what = { kind: 'sample', title: `Drawing ${dataset.record.name}`, unit: 'pictures' } as const;
     return this.start(dataset, what, async ({ signal, report }) => {
       try {
-        await makeSample({ folder: dataset.record.folder, count, seed, signal, onProgress: report });
+        const draw = (key: SampleKey, size: number): Promise<Uint8Array<ArrayBuffer>> => this.pool.run({ kind: 'sample', key, size });
+        await makeSample({ folder: dataset.record.folder, count, seed, signal, onProgress: report, draw });
       } catch (error) {
         // An empty folder stays, so that it can be gone on with.
         await mkdir(dataset.record.folder, { recursive: true }).catch(() => undefined);

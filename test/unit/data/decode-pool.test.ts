@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DecodePool, PictureError, type DecodePoolOptions } from '../../../src/engine/data';
+import { sampleFile } from '../../../src/engine/data/sample';
 import { decodeWorkerEntry } from '../../support/decode-worker';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { picture, put } from './pictures';
@@ -50,6 +51,12 @@ describe('DecodePool', () => {
     }
     expect(new Set(all).size).toBe(1);
     expect(all[0]!.length).toBeGreaterThan(7 * 14 * 14 * 3);
+  });
+
+  it('draws sample pictures in its threads, the same ones', async () => {
+    open({ workers: 1, workerEntry: await decodeWorkerEntry() });
+    const key = { seed: 7, classIndex: 3, pictureIndex: 1 };
+    expect(await pool!.run({ kind: 'sample', key, size: 40 })).toEqual(await sampleFile(key, 40));
   });
 
   it.each([0, 1])('rejects with the reason of an unreadable picture (%i threads)', async (workers) => {

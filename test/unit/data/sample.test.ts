@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { drawSample, makeSample, sampleClasses } from '../../../src/engine/data/sample';
-import type { SamplePicture } from '../../../src/engine/data/sample';
+import type { SampleKey, SamplePicture } from '../../../src/engine/data/sample';
 import { UserError } from '../../../src/engine/errors';
 import { temporaryFolder } from '../../support/temporary-folder';
 
@@ -50,6 +50,24 @@ describe('makeSample', () => {
       expect(bytes.equals(await readFile(file.replace(small, large)))).toBe(true);
       expect(bytes.equals(await readFile(file.replace(small, other)))).toBe(false);
     }
+  });
+
+  it('draws elsewhere when told to, several pictures at a time', async () => {
+    const folder = join(home, 'set');
+    let [drawing, most] = [0, 0];
+    const draw = async (key: SampleKey, size: number): Promise<Uint8Array<ArrayBuffer>> => {
+      most = Math.max(most, ++drawing);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      drawing--;
+      return Uint8Array.of(key.classIndex, key.pictureIndex, size);
+    };
+    await makeSample({ folder, count: sampleClasses.length + 3, size: 99, draw });
+    const written = await Promise.all((await filesOf(join(folder, sampleClasses[2]!.name))).map((file) => readFile(file)));
+    expect(written.map((bytes) => [...bytes])).toEqual([
+      [2, 0, 99],
+      [2, 1, 99],
+    ]);
+    expect(most).toBeGreaterThan(1);
   });
 
   it('takes an empty folder and refuses a full one, a file and impossible numbers', async () => {

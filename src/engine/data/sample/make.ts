@@ -1,9 +1,8 @@
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import sharp from 'sharp';
 import { UserError } from '../../errors';
 import type { SampleKey } from './compose';
-import { drawSample } from './compose';
+import { sampleFile } from './file';
 import { sampleClasses } from './objects';
 
 export interface SampleOptions {
@@ -17,6 +16,8 @@ export interface SampleOptions {
   size?: number;
   onProgress?: (done: number, count: number) => void;
   signal?: AbortSignal;
+  /** Draws a picture's file elsewhere than in this thread. */
+  draw?: typeof sampleFile;
 }
 
 export interface SampleResult {
@@ -26,8 +27,7 @@ export interface SampleResult {
   classes: string[];
 }
 
-const QUALITY = 92;
-/** Pictures being encoded and written while the next is drawn. */
+/** Pictures being drawn, encoded and written at a time. */
 const IN_FLIGHT = 4;
 
 /**
@@ -39,7 +39,7 @@ const IN_FLIGHT = 4;
  * @throws the signal's reason when aborted.
  */
 export async function makeSample(options: SampleOptions): Promise<SampleResult> {
-  const { count = 4000, seed = 0, size = 128, onProgress, signal } = options;
+  const { count = 4000, seed = 0, size = 128, signal } = options;
   requireWhole('number of sample pictures', count, 1, 1_000_000);
   requireWhole('seed', seed, 0, 0xffffffff);
   requireWhole('size of sample pictures', size, 16, 2048);
@@ -50,7 +50,7 @@ export async function makeSample(options: SampleOptions): Promise<SampleResult> 
   try {
     signal?.throwIfAborted();
     for (const name of classes) await mkdir(join(draft, name), { recursive: true });
-    await writeAll(draft, count, seed, size, onProgress, signal);
+    await writeAll(draft, { ...options, count, seed, size });
     await rmdir(folder).catch((error: unknown) => {
       if (codeOf(error) !== 'ENOENT') throw error;
     });
@@ -66,11 +66,7 @@ export async function makeSample(options: SampleOptions): Promise<SampleResult> 
 
 async function writeAll(
   draft: string,
-  count: number,
-  seed: number,
-  size: number,
-  onProgress: SampleOptions['onProgress'],
-  signal: AbortSignal | undefined,
+  { count, seed, size, onProgress, signal, draw = sampleFile }: SampleOptions & { count: number; seed: number; size: number },
 ): Promise<void> {
   const pending = new Set<Promise<void>>();
   let failure: { error: unknown } | undefined;
@@ -80,7 +76,9 @@ async function writeAll(
       signal?.throwIfAborted();
       const classIndex = i % sampleClasses.length;
       const pictureIndex = Math.floor(i / sampleClasses.length);
-      const task = writePicture(draft, { seed, classIndex, pictureIndex }, size)
+      const key = { seed, classIndex, pictureIndex };
+      const task = draw(key, size)
+        .then((jpeg) => writeFile(fileOf(draft, key), jpeg))
         .then(() => onProgress?.(++done, count))
         .catch((error: unknown) => void (failure ??= { error }))
         .finally(() => pending.delete(task));
@@ -94,11 +92,9 @@ async function writeAll(
   signal?.throwIfAborted();
 }
 
-async function writePicture(draft: string, key: SampleKey, size: number): Promise<void> {
-  const { name } = sampleClasses[key.classIndex]!;
-  const { width, height, data } = drawSample(key, size);
-  const jpeg = await sharp(data, { raw: { width, height, channels: 3 } }).jpeg({ quality: QUALITY }).toBuffer();
-  await writeFile(join(draft, name, `${name}-${String(key.pictureIndex + 1).padStart(4, '0')}.jpg`), jpeg);
+function fileOf(draft: string, { classIndex, pictureIndex }: SampleKey): string {
+  const { name } = sampleClasses[classIndex]!;
+  return join(draft, name, `${name}-${String(pictureIndex + 1).padStart(4, '0')}.jpg`);
 }
 
 /** Passes if nothing is there yet, or an empty folder. */
