@@ -4,6 +4,7 @@
  * errors by the next wait, so nothing hangs and nothing is swallowed.
  */
 import { create, globals } from 'webgpu';
+import { BusyMeter } from './busy-meter';
 
 /** The device reported an error: a defect of the program, or too little memory. */
 export class GpuError extends Error {
@@ -74,6 +75,7 @@ export function describeAdapter(adapter: GPUAdapter): GpuInfo {
 export class Gpu {
   /** Settles when the device is lost; never rejects. */
   readonly lost: Promise<GpuLostError>;
+  readonly busy = new BusyMeter();
   private failure: Error | undefined;
   private closed = false;
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
@@ -222,7 +224,8 @@ export class Gpu {
 
   /** Resolves when everything submitted so far is done. */
   async idle(): Promise<void> {
-    await this.wait(this.device.queue.onSubmittedWorkDone());
+    const end = this.busy.begin();
+    await this.wait(this.device.queue.onSubmittedWorkDone()).finally(end);
   }
 
   /** Copies `bytes` from a buffer back to the host (offset and bytes multiples of 4). */
@@ -232,7 +235,8 @@ export class Gpu {
       const encoder = this.device.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
       this.device.queue.submit([encoder.finish()]);
-      await this.wait(staging.mapAsync(GPUMapMode.READ));
+      const end = this.busy.begin();
+      await this.wait(staging.mapAsync(GPUMapMode.READ)).finally(end);
       const copy = staging.getMappedRange(0, staging.size).slice(0, bytes);
       staging.unmap();
       return copy;

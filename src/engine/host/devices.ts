@@ -1,6 +1,6 @@
 /** The area of devices: what can compute, what does, how fast, and how busy it is. */
 import { flopsPerPicture, resolveRecipe } from '../ibot';
-import type { AdapterEntry } from '../gpu';
+import { BusyShare, type AdapterEntry } from '../gpu';
 import type { Device, DeviceStatus } from '../protocol';
 import type { Area } from './host-context';
 import { HostError } from './host-error';
@@ -27,6 +27,8 @@ export function devicesArea(services: HostServices): Area {
     flopsPerSecond: device.speedOf(adapter)?.flopsPerSecond ?? null,
   });
 
+  const busy = new BusyShare();
+
   /** What the memory is takes a question to the system: asked once per device and setting. */
   let memory: { key: string; value: Awaited<ReturnType<typeof device.memory>> } | undefined;
   const status = async (): Promise<DeviceStatus> => {
@@ -39,14 +41,12 @@ export function devicesArea(services: HostServices): Area {
     if (memory?.key !== key) memory = { key, value: await device.memory() };
     const { totalBytes, forRunsBytes, source, guessed } = memory.value;
     const speed = device.speedOf(current.adapter);
-    const { live } = desk;
-    const isPaused = desk.queue.going?.control.isPaused ?? false;
     return {
       device: shown(current.adapter),
       message: null,
       software: current.gpu.info.software,
-      busy: live === undefined || isPaused ? 0 : 1 - (live.stage === 'training' ? (live.waitingForData ?? 0) : 0),
-      memoryUsedBytes: live?.memoryBytes ?? 0,
+      busy: busy.value === null ? null : Number(busy.value.toFixed(2)),
+      memoryUsedBytes: desk.live?.memoryBytes ?? 0,
       memoryBytes: totalBytes,
       memorySource: source,
       memoryGuessed: guessed,
@@ -63,7 +63,10 @@ export function devicesArea(services: HostServices): Area {
     if (text !== told) hub.emit('device.status', undefined, value);
     told = text;
   };
-  const timer = setInterval(() => void tell().catch(services.report), TELL_MS);
+  const timer = setInterval(() => {
+    busy.look(device.current?.gpu.busy);
+    void tell().catch(services.report);
+  }, TELL_MS);
   device.onChange(() => {
     desk.tellStatus();
     void tell().catch(services.report);

@@ -214,7 +214,8 @@ export class Trainer {
       }
       gpu.device.queue.submit([encoder.finish()]);
     }
-    this.inFlight.push(gpu.device.queue.onSubmittedWorkDone().then(() => this.stepDone()));
+    const done = gpu.device.queue.onSubmittedWorkDone();
+    this.inFlight.push(done.then(() => this.stepDone()).finally(gpu.busy.begin()));
     this.reports.collect();
   }
 

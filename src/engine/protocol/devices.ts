@@ -28,7 +28,7 @@ export const deviceStatus = z.object({
   device: device.nullable(),
   message: z.string().nullable(),
   software: z.boolean(),
-  /** Share of the last second or two in which it computed for us; null before anything was measured. */
+  /** Share of the last second or two in which it had work of ours to do; null before anything was measured. */
   busy: share.nullable(),
   /** Taken on the device by this program (of the whole device where the system tells); null where nobody tells. */
   memoryUsedBytes: bytes.nullable(),
