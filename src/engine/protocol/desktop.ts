@@ -36,12 +36,10 @@ export type EngineSupervision = z.infer<typeof engineSupervision>;
 /** The layout of the window, as the window wrote it: main keeps it and does not look into it. */
 const layout = z.record(z.string().max(100), z.union([z.number(), z.boolean(), z.string().max(4096)]));
 
-/** The program's own pages on the web. */
+/** What the program is made after, and its licence, on the web. It has no pages of its own there. */
 export const PAGES = {
-  website: 'https://github.com/bytedance/ibot',
   paper: 'https://arxiv.org/abs/2111.07832',
   licence: 'https://www.apache.org/licenses/LICENSE-2.0',
-  issues: 'https://github.com/bytedance/ibot/issues',
 } as const;
 
 const closeChoice = z.enum(['tray', 'pause', 'cancel', 'back']);
@@ -85,7 +83,7 @@ export const desktopMethods = {
     ]),
     result: done,
   },
-  /** Opens one of the program's own pages in the browser. */
+  /** Opens one of these pages in the browser. */
   'desktop.openPage': { params: z.strictObject({ page: z.enum(Object.keys(PAGES) as (keyof typeof PAGES)[]) }), result: done },
   'desktop.copyText': { params: z.strictObject({ text: text(1_000_000) }), result: done },
 

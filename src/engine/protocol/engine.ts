@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { bytes, count, datasetId, done, nothing, runName, text, time } from './values';
 
 /** Raised with every change of the contract that is not only an addition. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** What a warning offers to do about it; its label is the window's. */
 export const warningAction = z.discriminatedUnion('kind', [

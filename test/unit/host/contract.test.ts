@@ -174,7 +174,7 @@ describe('topics', () => {
 test('what runs here, settings that last, and files', async () => {
   const { window, library } = tiny;
   const info = await window.call('engine.info', {});
-  expect(info).toMatchObject({ protocol: 1, served: false, processId: process.pid });
+  expect(info).toMatchObject({ protocol: 2, served: false, processId: process.pid });
   expect(info.webgpu).toMatch(/^\d+\.\d+/);
   await until(async () => (await window.call('devices.status', {})).device !== null);
   expect((await window.call('devices.list', {})).devices.filter(({ current }) => current)).toHaveLength(1);
