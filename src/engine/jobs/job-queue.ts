@@ -169,7 +169,9 @@ export class JobQueue {
     await this.file.change((queue) => {
       const job = queue.jobs.find((each) => each.job === going.job.job);
       if (!job) return;
-      if (mode === 'save') Object.assign(job, { state: 'paused', holder: null, byShutdown: true });
+      // What somebody paused stays so until somebody lets it go on.
+      if (job.state === 'paused') Object.assign(job, { holder: null, byShutdown: false });
+      else if (mode === 'save') Object.assign(job, { state: 'paused', holder: null, byShutdown: true });
       // With the holder gone it is an orphan to the next process.
       else Object.assign(job, { state: 'running', attempts: 0 });
     });

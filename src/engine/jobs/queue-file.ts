@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { fileError, writeFileAtomic } from '../formats';
-import { holderSchema, isAlive, ownHolder } from '../runs';
+import { holderSchema, isAlive, ownHolder, removeStaleLock } from '../runs';
 
 const storedJob = z.object({
   job: z.number().int().nonnegative(),
@@ -66,14 +66,17 @@ export class QueueFile {
     this.lockFile = `${path}.lock`;
   }
 
-  /** As it stands; one that cannot be read counts as empty. */
+  /** As it stands; one that is no queue counts as empty. @throws UserError where the file is there and cannot be read */
   async read(): Promise<StoredQueue> {
-    const text = await readFile(this.path, 'utf8').catch(() => undefined);
-    if (text === undefined) return emptyQueue();
+    return parsed(await this.text()) ?? emptyQueue();
+  }
+
+  private async text(): Promise<string | undefined> {
     try {
-      return storedQueue.parse(JSON.parse(text));
-    } catch {
-      return emptyQueue();
+      return await readFile(this.path, 'utf8');
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      throw fileError(error, this.path);
     }
   }
 
@@ -92,7 +95,11 @@ export class QueueFile {
   private async changeNow<T>(change: (queue: StoredQueue) => T): Promise<T> {
     await this.lock();
     try {
-      const queue = await this.read();
+      const text = await this.text();
+      const known = parsed(text);
+      // Of a later version, or damaged: for somebody to look at.
+      if (text !== undefined && !known) await writeFileAtomic(`${this.path}.unreadable`, text);
+      const queue = known ?? emptyQueue();
       // Jobs of the command line end with their process.
       queue.jobs = queue.jobs.filter((job) => job.owner === 'workbench' || isHeld(job));
       const before = JSON.stringify(queue);
@@ -114,25 +121,35 @@ export class QueueFile {
       } catch (error) {
         if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw fileError(error, this.lockFile);
       }
-      if (await this.isStale()) await unlink(this.lockFile).catch(() => undefined);
+      const stale = await this.staleLock();
+      if (stale !== undefined) await removeStaleLock(this.lockFile, stale);
       else if (Date.now() - start > MOST_WAIT_MS) {
         throw new UserError(`The queue of this library cannot be changed: remove ${this.lockFile} if no program is working in it.`);
       } else await sleep(5 + Math.random() * 20);
     }
   }
 
-  private async isStale(): Promise<boolean> {
+  /** The text of a lock that nobody holds any more; undefined while somebody does. */
+  private async staleLock(): Promise<string | undefined> {
     const [text, state] = await Promise.all([
       readFile(this.lockFile, 'utf8').catch(() => undefined),
       stat(this.lockFile).catch(() => undefined),
     ]);
-    if (text === undefined || !state) return false;
-    if (Date.now() - state.mtimeMs > STALE_LOCK_MS) return true;
+    if (text === undefined || !state) return undefined;
+    if (Date.now() - state.mtimeMs > STALE_LOCK_MS) return text;
     try {
-      return !isAlive(holderSchema.parse(JSON.parse(text)));
+      return isAlive(holderSchema.parse(JSON.parse(text))) ? undefined : text;
     } catch {
       // Its writer is between making and filling it.
-      return false;
+      return undefined;
     }
+  }
+}
+
+function parsed(text: string | undefined): StoredQueue | undefined {
+  try {
+    return text === undefined ? undefined : storedQueue.parse(JSON.parse(text));
+  } catch {
+    return undefined;
   }
 }

@@ -73,7 +73,11 @@ async function removeIfStale(folder: string, file: string): Promise<void> {
         (elsewhere ? ', or remove the file lock there if it is gone.' : '.'),
     );
   }
-  // Two processes may see the same stale lock: the one whose rename meets another text puts it back.
+  await removeStaleLock(file, text);
+}
+
+/** Takes away a lock that has this text. Two processes may see the same one: whose rename meets another text puts it back. */
+export async function removeStaleLock(file: string, text: string): Promise<void> {
   const aside = `${file}.${process.pid}.stale`;
   try {
     await rename(file, aside);

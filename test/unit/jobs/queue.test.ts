@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { JobQueue, libraryOfRun, openLibrary, QueueFile, waitForTurn, type LibraryFolders, type StoredJob } from '../../../src/engine/jobs';
@@ -55,7 +55,9 @@ describe('the file', () => {
     await writeFile(`${folders.queue}.lock`, JSON.stringify(goneHolder));
     await writeFile(folders.queue, 'not a queue');
     const file = new QueueFile(folders.queue);
-    expect(await file.change((queue) => queue.jobs.length)).toBe(0);
+    expect(await file.change((queue) => ((queue.held = true), queue.jobs.length))).toBe(0);
+    expect((await file.read()).held).toBe(true);
+    expect(await readFile(`${folders.queue}.unreadable`, 'utf8')).toBe('not a queue');
   });
 });
 
@@ -134,6 +136,27 @@ describe('the queue of the workbench', () => {
     await until(() => ran.includes('a'));
     await queue.close('leave');
     expect((await new QueueFile(folders.queue).read()).jobs).toMatchObject([{ run: 'a', state: 'running' }]);
+  });
+
+  test.each(['save', 'leave'] as const)('leaves what somebody paused to them when it ends (%s)', async (mode) => {
+    const folders = await library();
+    const first = openQueue(folders).queue;
+    await first.open();
+    first.start();
+    await add(first, 'a');
+    await until(() => first.going);
+    await first.setPaused(true);
+    await first.close(mode);
+    const { queue, ran } = openQueue(folders);
+    expect(await queue.open()).toEqual([]);
+    queue.start();
+    await add(queue, 'b');
+    await until(() => ran.length > 0);
+    const { jobs } = await new QueueFile(folders.queue).read();
+    expect(jobs).toMatchObject([{ run: 'b' }, { run: 'a', state: 'paused', byShutdown: false }]);
+    expect(ran).toEqual(['b']);
+    expect(await queue.unpause('/a')).toBe(true);
+    await queue.close('discard');
   });
 });
 
