@@ -34,6 +34,8 @@ export class HostDevice implements DeviceAccess {
   /** Set while a run is going. */
   betweenSteps: BetweenSteps | undefined;
   private opening: Promise<OpenDevice> | undefined;
+  /** The setting by which it was opened. */
+  private openedFor: string | null = null;
   private speeds: z.infer<typeof speedSchema> = {};
   private measuring: Promise<Speed> | undefined;
   private closed = false;
@@ -69,13 +71,19 @@ export class HostDevice implements DeviceAccess {
     return this.adapters;
   }
 
-  /** Another one was chosen: it is opened when the device is needed next. Not while a run is going. */
-  reopen(): void {
+  /** Opens the device of the settings, if another one is open. Not while a run is going. */
+  applyChoice(): void {
     const { current } = this;
-    if (!current) return;
+    const { device } = this.settings.current;
+    if (!current || this.openedFor === device) return;
+    if (device === current.adapter.name) {
+      this.openedFor = device;
+      return;
+    }
     this.current = undefined;
     current.gpu.close();
     this.changed();
+    void this.open().catch(() => undefined);
   }
 
   async shortly<T>(work: (gpu: Gpu) => Promise<T>, signal?: AbortSignal): Promise<T> {
@@ -159,7 +167,12 @@ export class HostDevice implements DeviceAccess {
       else this.warnings.over('device-gone');
       const gpu = await Gpu.open(await adapter.request());
       const opened = { gpu, adapter };
+      if (this.closed) {
+        gpu.close();
+        throw new UserError('The engine ends.');
+      }
       this.current = opened;
+      this.openedFor = device;
       this.problem = undefined;
       this.lost = false;
       void gpu.lost.then((error) => this.wasLost(opened, error.message));

@@ -68,12 +68,8 @@ export function libraryArea(services: HostServices): Area {
         throw new UserError('That leaves no memory of the device for training: keep less free for the screen.');
       }
     }
-    const isOther = change.device !== undefined && change.device !== settings.current.device;
     await settings.change(change);
-    if (isOther && !desk.live) {
-      device.reopen();
-      void device.open().catch(() => undefined);
-    }
+    if (!desk.live) device.applyChoice();
     return settings.state;
   };
 

@@ -217,6 +217,8 @@ export class RunDesk implements RunsAtWork {
     } finally {
       device.betweenSteps = undefined;
       this.live = undefined;
+      this.workers = undefined;
+      device.applyChoice();
       await control.end();
       this.tell([await this.registry.refreshOne(job.run)]);
       this.tellStatus();

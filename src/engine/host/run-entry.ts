@@ -2,7 +2,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { holderOf, LineFollower, readRunFolder, type Baselines, type EpochEvent, type RunRecord, type StepEvent } from '../runs';
-import { readNotes, type RunNotes } from './run-notes';
+import { OneAtATime } from './one-at-a-time';
+import { readNotes, writeNotes, type RunNotes } from './run-notes';
 
 /** The size on disk of a run that is going is looked at so often, beside when a checkpoint was written. */
 const MEASURE_EVERY_MS = 20_000;
@@ -22,7 +23,8 @@ export class RunEntry {
   private lastStepLine: string | undefined;
   private lastStep: { line: string; event: StepEvent } | undefined;
   private stamp = '';
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly looks = new OneAtATime();
+  private readonly writes = new OneAtATime();
   private measuredAt = 0;
   private checkpointStamp = '';
   private readonly follower: LineFollower;
@@ -57,9 +59,15 @@ export class RunEntry {
 
   /** Calls come one after another: each sees what was there when it was made. @returns whether anything is different */
   refresh(): Promise<boolean> {
-    const turn = this.last.then(() => this.refreshNow());
-    this.last = turn.catch(() => undefined);
-    return turn;
+    return this.looks.run(() => this.refreshNow());
+  }
+
+  /** Writes notes that are other than those in the file. */
+  changeNotes(change: (notes: RunNotes) => Partial<RunNotes>): Promise<void> {
+    return this.writes.run(async () => {
+      const notes = await readNotes(this.folder);
+      await writeNotes(this.folder, { ...notes, ...change(notes) });
+    });
   }
 
   private async refreshNow(): Promise<boolean> {

@@ -8,6 +8,7 @@ import type { LibraryFolders } from '../jobs';
 import { readRunFolder } from '../runs';
 import { runName } from '../protocol';
 import { notFound } from './host-error';
+import { OneAtATime } from './one-at-a-time';
 import { RunEntry } from './run-entry';
 
 const added = z.array(z.object({ name: z.string(), folder: z.string() }));
@@ -21,6 +22,7 @@ export class RunRegistry {
   private entries = new Map<string, RunEntry>();
   private elsewhere: z.infer<typeof added> = [];
   private refreshing: Promise<RegistryChange> | undefined;
+  private readonly changes = new OneAtATime();
 
   constructor(private readonly library: LibraryFolders) {}
 
@@ -90,32 +92,38 @@ export class RunRegistry {
   async add(path: string): Promise<RunEntry> {
     const folder = resolve(path);
     await readRunFolder(folder);
-    const known = this.byFolder(folder);
-    if (known) return known;
-    const name = await this.freeName(basename(folder));
-    await this.writeList([...this.elsewhere, { name, folder }]);
-    const entry = new RunEntry(name, folder, true);
-    await entry.refresh();
-    this.entries.set(name, entry);
-    return entry;
+    return this.changes.run(async () => {
+      const known = this.byFolder(folder);
+      if (known) return known;
+      const name = await this.freeName(basename(folder));
+      await this.writeList([...this.elsewhere, { name, folder }]);
+      const entry = new RunEntry(name, folder, true);
+      await entry.refresh();
+      this.entries.set(name, entry);
+      return entry;
+    });
   }
 
   /** Takes it out of the list; files are the caller's. */
-  async forget(name: string): Promise<void> {
-    this.entries.delete(name);
-    if (this.elsewhere.some((each) => each.name === name)) {
-      await this.writeList(this.elsewhere.filter((each) => each.name !== name));
-    }
+  forget(name: string): Promise<void> {
+    return this.changes.run(async () => {
+      this.entries.delete(name);
+      if (this.elsewhere.some((each) => each.name === name)) {
+        await this.writeList(this.elsewhere.filter((each) => each.name !== name));
+      }
+    });
   }
 
   /** The entry has another name and perhaps another folder. */
-  async moved(from: RunEntry, name: string, folder: string): Promise<RunEntry> {
-    if (from.isElsewhere) await this.writeList(this.elsewhere.map((each) => (each.name === from.name ? { name, folder } : each)));
-    this.entries.delete(from.name);
-    const entry = new RunEntry(name, folder, from.isElsewhere);
-    await entry.refresh();
-    this.entries.set(name, entry);
-    return entry;
+  moved(from: RunEntry, name: string, folder: string): Promise<RunEntry> {
+    return this.changes.run(async () => {
+      if (from.isElsewhere) await this.writeList(this.elsewhere.map((each) => (each.name === from.name ? { name, folder } : each)));
+      this.entries.delete(from.name);
+      const entry = new RunEntry(name, folder, from.isElsewhere);
+      await entry.refresh();
+      this.entries.set(name, entry);
+      return entry;
+    });
   }
 
   /** The name, or the name with a number. */

@@ -9,7 +9,6 @@ import type { Area } from './host-context';
 import { notFound } from './host-error';
 import { compareRuns } from './run-detail';
 import type { RunEntry } from './run-entry';
-import { writeNotes } from './run-notes';
 import type { HostServices } from './services';
 import { deleteFromTrash, emptyOldTrash, listTrash, putInTrash, takeFromTrash } from './trash';
 
@@ -133,16 +132,14 @@ export function runsKeepingArea(services: HostServices): Area {
       'runs.tag': async ({ runs, add = [], remove: away = [] }) => {
         const entries = runs.map((run) => registry.get(run));
         const changed: RunSummary[] = [];
-        for (const { name, folder, notes } of entries) {
-          const tags = [...new Set([...notes.tags, ...add])].filter((tag) => !away.includes(tag));
-          await writeNotes(folder, { ...notes, tags });
-          changed.push(told(await registry.refreshOne(name)));
+        for (const entry of entries) {
+          await entry.changeNotes(({ tags }) => ({ tags: [...new Set([...tags, ...add])].filter((tag) => !away.includes(tag)) }));
+          changed.push(told(await registry.refreshOne(entry.name)));
         }
         return { runs: changed };
       },
       'runs.setNote': async ({ run, note }) => {
-        const { folder, notes } = registry.get(run);
-        await writeNotes(folder, { ...notes, note });
+        await registry.get(run).changeNotes(() => ({ note }));
         return told(await registry.refreshOne(run));
       },
       'runs.add': async ({ folder }) => told(await registry.add(folder)),

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { writeFileAtomic } from '../formats';
 import { settings as settingsSchema, type Result, type Settings } from '../protocol';
+import { OneAtATime } from './one-at-a-time';
 
 export const DEFAULT_SETTINGS: Settings = {
   device: null,
@@ -17,6 +18,7 @@ const automaticWorkers = (): number => Math.max(1, availableParallelism() - 1);
 
 export class SettingsStore {
   private readonly listeners = new Set<() => void>();
+  private readonly changes = new OneAtATime();
 
   private constructor(
     private readonly file: string,
@@ -45,11 +47,13 @@ export class SettingsStore {
     return { settings: this.values, defaults: DEFAULT_SETTINGS, workers };
   }
 
-  async change(change: Partial<Settings>): Promise<void> {
-    const next = { ...this.values, ...change };
-    await writeFileAtomic(this.file, `${JSON.stringify(next, null, 2)}\n`);
-    this.values = next;
-    for (const listener of this.listeners) listener();
+  change(change: Partial<Settings>): Promise<void> {
+    return this.changes.run(async () => {
+      const next = { ...this.values, ...change };
+      await writeFileAtomic(this.file, `${JSON.stringify(next, null, 2)}\n`);
+      this.values = next;
+      for (const listener of this.listeners) listener();
+    });
   }
 
   onChange(listener: () => void): void {

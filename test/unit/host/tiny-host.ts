@@ -5,6 +5,7 @@ import { noDatasets } from '../../../src/engine/host/not-served';
 import type { Recipe } from '../../../src/engine/ibot';
 import type { EngineMessage, ErrorValue, MethodName, Params, Result, TopicName, TopicValue } from '../../../src/engine/protocol';
 import { parseEvent, parseResult } from '../../../src/engine/protocol';
+import { decodeWorkerEntry } from '../../support/decode-worker';
 import { temporaryFolder } from '../../support/temporary-folder';
 
 export const DATASET = 'tiny1';
@@ -90,7 +91,8 @@ export async function openTinyHost(
 ): Promise<TinyHost> {
   const library = options.library ?? temporaryFolder();
   const log: string[] = [];
-  const host = await Host.open({ decodeThreads: 0, lookEvery: 50, log: (line) => log.push(line), ...options, library });
+  const workerEntry = await decodeWorkerEntry();
+  const host = await Host.open({ decodeThreads: 0, workerEntry, lookEvery: 50, log: (line) => log.push(line), ...options, library });
   if (manifest) {
     host.context.datasets = {
       ...noDatasets,

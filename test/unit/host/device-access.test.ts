@@ -1,0 +1,25 @@
+import { afterAll, expect, test } from 'vitest';
+import { HostDevice } from '../../../src/engine/host/device-access';
+import { DEFAULT_SETTINGS } from '../../../src/engine/host/settings';
+import { WarningList } from '../../../src/engine/host/warning-list';
+import { temporaryFolder } from '../../support/temporary-folder';
+
+const settings = { current: DEFAULT_SETTINGS };
+const warnings = new WarningList(() => undefined);
+const device = new HostDevice(temporaryFolder(), settings, warnings);
+afterAll(() => device.close());
+
+test('a device that was chosen is opened once it is applied, and not again for the same one', async () => {
+  const first = await device.open();
+  settings.current = { ...DEFAULT_SETTINGS, device: device.current!.adapter.name };
+  device.applyChoice();
+  expect(device.current!.gpu).toBe(first);
+  settings.current = { ...DEFAULT_SETTINGS, device: 'another one' };
+  expect(await device.open()).toBe(first);
+  device.applyChoice();
+  const second = await device.open();
+  expect(second).not.toBe(first);
+  expect(warnings.list).toMatchObject([{ code: 'device-gone', over: false }]);
+  device.applyChoice();
+  expect(device.current!.gpu).toBe(second);
+});
