@@ -49,12 +49,21 @@ export class Closing {
       if (this.#agreed || !this.#run) return;
       event.preventDefault();
       const { onClose } = this.parts.settings.current;
-      if (onClose !== 'ask') void this.answer(onClose, false).catch((error) => this.parts.log.write('closing', String(error)));
+      if (onClose === 'ask') this.#ask(window);
       else {
-        window.show();
-        this.parts.topics.set('desktop.closing', { run: this.#run });
+        this.answer(onClose, false).catch((error: unknown) => {
+          this.parts.log.write('closing', String(error));
+          // What is always done could not be: perhaps the disk is full. Somebody has to say what then.
+          this.#ask(window);
+        });
       }
     });
+  }
+
+  #ask(window: BrowserWindow): void {
+    if (!this.#run || window.isDestroyed()) return;
+    window.show();
+    this.parts.topics.set('desktop.closing', { run: this.#run });
   }
 
   /** @throws Error in one sentence when the run could not be saved; then nothing ends. */

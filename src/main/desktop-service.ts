@@ -47,7 +47,7 @@ function makeHandlers({ settings, supervisor, engine, closing }: DesktopParts): 
       return { fileName: basename(path), text };
     },
     'desktop.saveText': async ({ fileName, text }, window) => {
-      const { canceled, filePath } = await dialog.showSaveDialog(window, { defaultPath: fileName });
+      const { canceled, filePath } = await dialog.showSaveDialog(window, { defaultPath: basename(fileName) });
       if (canceled || !filePath) return null;
       await writeFile(filePath, text).catch((error: NodeJS.ErrnoException) => {
         throw new Error(`${basename(filePath)} could not be written: ${error.code === 'ENOSPC' ? 'the disk is full' : error.message}.`);

@@ -15,7 +15,8 @@ import { TrayIcon } from './tray';
 import { openWindow } from './window';
 import { giveWindowsPorts } from './window-ports';
 
-const engineEndLimitMs = 20_000;
+/** The engine may save for a minute (host/main.ts). */
+const engineEndLimitMs = 65_000;
 
 app.setName('iBOT Workbench');
 if (process.env.IBOT_USER_DATA) app.setPath('userData', process.env.IBOT_USER_DATA);

@@ -28,6 +28,7 @@ export function giveWindowsPorts(relay: Relay<BrowserWindow>, log: Log): void {
     );
     const end = () => {
       if (ends.get(window) === end) ends.delete(window);
+      window.off('closed', end);
       disconnect();
       port1.close();
     };
