@@ -19,6 +19,12 @@ export function bytes(value: number): string {
   return `${unit === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`;
 }
 
+/** "6.1 of 24.0 GB", "64 MB of 24.0 GB": one unit where both have it. */
+export function bytesOf(part: number, whole: number): string {
+  const [amount, unit] = bytes(part).split(' ');
+  return `${bytes(whole).endsWith(` ${unit}`) ? amount : `${amount} ${unit}`} of ${bytes(whole)}`;
+}
+
 /** "4 s", "26 min", "3 h 27 min", "2 d 4 h". */
 export function duration(seconds: number): string {
   if (seconds < 1) return 'under 1 s';
