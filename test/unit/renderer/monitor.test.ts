@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { epochLine, marksOf, plannedLine, scoreChart, stepLine } from '../../../src/renderer/views/monitor/chart-lines';
 import type { Measured } from '../../../src/renderer/views/monitor/measured';
 import { converted } from '../../../src/renderer/views/monitor/places';
+import { valuesTable } from '../../../src/renderer/views/monitor/values-file';
 
 /** Ten steps to an epoch; each step takes two seconds, and after step 20 measuring took a minute. */
 const steps = Float64Array.of(10, 20, 21, 30);
@@ -97,5 +98,19 @@ describe('lines of the charts', () => {
     expect(without.title).toBe('View retrieval');
     expect([...Array.from(without.lines[0]!.y)]).toEqual([12, 20, 30]);
     expect(without.references).toEqual([{ y: 12, label: 'untrained network 12.0%' }]);
+  });
+});
+
+describe('values for other programs', () => {
+  test('are those of the part that is shown, with bounds where a point stands for several steps', () => {
+    const { steps: all } = measured('step');
+    expect(valuesTable(all!, { from: 20, to: 21 }).split('\n')).toEqual([
+      'step,epoch,seconds,loss,loss least,loss greatest',
+      '20,2,40,6,4,8',
+      '21,2.1,102,5,3,7',
+      '',
+    ]);
+    const exact = { ...all!, stepsPerBucket: 1, series: { loss: { ...all!.series.loss!, mean: Float32Array.of(0.1, NaN, 5, 4) } } };
+    expect(valuesTable(exact, { from: 0, to: 20 })).toBe('step,epoch,seconds,loss\n10,1,20,0.1\n20,2,40,\n');
   });
 });
