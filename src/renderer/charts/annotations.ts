@@ -53,33 +53,48 @@ export function annotate(plot: uPlot, { references, marks, lines, range, moment,
     ctx.fillText(text, at, height);
   };
 
+  /** Where words and level lines are already: what is written next goes beside them. */
+  const taken: { from: number; to: number; height: number }[] = [];
+  const isFree = (from: number, to: number, height: number) =>
+    height > top && height < bottom && taken.every((each) => to < each.from || from > each.to || Math.abs(each.height - height) >= lineHeight - 2);
+  /** Writes at the first height that is free; nowhere, if none is. */
+  const writeAt = (text: string, at: number, align: 'left' | 'right', colour: string, heights: readonly number[]) => {
+    const width = ctx.measureText(text).width;
+    const [from, to] = align === 'left' ? [at, at + width] : [at - width, at];
+    const height = heights.find((each) => isFree(from, to, each));
+    if (height === undefined) return;
+    write(text, at, height, align, colour);
+    taken.push({ from, to, height });
+  };
+  const rows = Array.from({ length: 8 }, (_, row) => top + 8 + row * lineHeight);
+
   const outside: string[] = [];
-  for (const { y: level, label } of references) {
-    if (level > range.high) outside.push(`${label}, above this range`);
-    else if (level < range.low) outside.push(`${label}, below this range`);
-    else {
-      const height = Math.round(y(level)) + 0.5;
-      line([left, height], [right, height], [4, 3], quiet);
-      if (label) write(label, right - 2, height + (height > bottom - lineHeight ? -8 : 9), 'right', quiet);
-    }
+  const inside = references.filter(({ y: level, label }) => {
+    if (level >= range.low && level <= range.high) return true;
+    outside.push(`${label}, ${level > range.high ? 'above' : 'below'} this range`);
+    return false;
+  });
+  for (const { y: level } of inside) {
+    const height = Math.round(y(level)) + 0.5;
+    line([left, height], [right, height], [4, 3], quiet);
+    taken.push({ from: left, to: right, height });
+  }
+  for (const { y: level, label } of inside) {
+    const height = Math.round(y(level)) + 0.5;
+    const beside = [1, -1, -2, 2].map((rows) => height + rows * (lineHeight - 2));
+    writeAt(label, right - 2, 'right', quiet, beside);
   }
   if (range.above !== null) outside.push(`up to ${format(range.above)}, above this range`);
   if (range.below !== null) outside.push(`down to ${format(range.below)}, below this range`);
-  for (const [place, text] of outside.entries()) write(text, right - 2, top + 8 + place * lineHeight, 'right', quiet);
+  for (const text of outside) writeAt(text, right - 2, 'right', quiet, rows);
 
-  // Words of moments step down where they would lie over each other.
-  let [end, row] = [-Infinity, 0];
   for (const { x: at, label, bad } of marks) {
     const place = Math.round(x(at)) + 0.5;
     if (place < left || place > right) continue;
     const colour = bad ? resolved('var(--bad)') : quiet;
     line([place, top], [place, bottom], [2, 3], colour);
-    const width = ctx.measureText(label).width;
-    const turned = place + gap + width > right;
-    row = place < end ? row + 1 : 0;
-    const height = top + (outside.length + 0.6 + row) * lineHeight;
-    if (label && height < bottom) write(label, turned ? place - gap : place + gap, height, turned ? 'right' : 'left', colour);
-    end = Math.max(end, place + gap + width);
+    const fits = place + gap + ctx.measureText(label).width <= right;
+    if (label) writeAt(label, fits ? place + gap : place - gap, fits ? 'left' : 'right', colour, rows);
   }
   if (moment !== null && x(moment) >= left && x(moment) <= right) {
     const place = Math.round(x(moment)) + 0.5;
@@ -90,9 +105,10 @@ export function annotate(plot: uPlot, { references, marks, lines, range, moment,
     if (!word || last < 0) continue;
     const place = x(at[last]!);
     if (place < left || place > right) continue;
-    const width = ctx.measureText(word).width;
-    const fits = place + gap + width <= right;
-    write(word, fits ? place + gap : place - gap, y(values[last]!) + (fits ? 0 : -10), fits ? 'left' : 'right', resolved(colour));
+    const fits = place + gap + ctx.measureText(word).width <= right;
+    const height = y(values[last]!);
+    const beside = [...(fits ? [height] : []), height - lineHeight + 2, height + lineHeight - 2];
+    writeAt(word, fits ? place + gap : place - gap, fits ? 'left' : 'right', resolved(colour), beside);
   }
   ctx.restore();
 }

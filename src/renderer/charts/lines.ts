@@ -25,6 +25,8 @@ export interface Line {
 export interface Reference {
   y: number;
   label: string;
+  /** The range reaches to it, however far it is. */
+  always?: boolean;
 }
 
 /** A moment on the x axis. */

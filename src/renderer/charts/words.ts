@@ -16,7 +16,8 @@ export function value(amount: number): string {
 /** A tick's text, with as many digits as its distance from the next one needs. */
 export function tick(amount: number, distance: number): string {
   const size = Math.abs(amount);
-  if (size > 0 && (distance < 1e-3 || size >= 1e6)) return amount.toExponential(Math.max(0, digitsOf(distance / 10 ** Math.floor(Math.log10(size))))).replace('e+', 'e');
+  if (size === 0) return '0';
+  if (distance < 1e-3 || size >= 1e6) return amount.toExponential(Math.max(0, digitsOf(distance / 10 ** Math.floor(Math.log10(size))))).replace('e+', 'e');
   return number(amount, digitsOf(distance));
 }
 

@@ -15,8 +15,8 @@ export interface YOptions {
   zero?: boolean;
   /** A few values far from all others, as at the very beginning, may leave the range. */
   cut?: boolean;
-  /** Levels that are taken in where that does not press the lines together. */
-  include?: readonly number[];
+  /** Levels that are taken in where that does not press the lines together, or always. */
+  include?: readonly { y: number; always?: boolean }[];
   /** Bounds that the quantity itself has, as 100%. */
   least?: number;
   most?: number;
@@ -52,10 +52,10 @@ export function yRange(lines: readonly Pick<Line, 'x' | 'y'>[], { from, to }: Ra
   }
   if (zero && !log) [low, high] = [Math.min(0, low), Math.max(0, high)];
   const height = Math.max(high - low, Math.abs(high) * 1e-3);
-  for (const level of include) {
+  for (const { y: level, always } of include) {
     if (!shown(level)) continue;
     const [down, up] = [Math.min(low, onAxis(level)), Math.max(high, onAxis(level))];
-    if (up - down <= LEVEL_COSTS * height) [low, high] = [down, up];
+    if (always || up - down <= LEVEL_COSTS * height) [low, high] = [down, up];
   }
   if (high - low < Math.max(1e-12, Math.abs(high) * 1e-6)) {
     const around = log ? 0.1 : Math.abs(high) * 0.1 || 1;

@@ -143,8 +143,9 @@ describe('the range of the y axis', () => {
   });
   test('takes in a level that is near, not one that is far', () => {
     const lines = [line((at) => 40 + at / 20)];
-    expect(yRange(lines, whole, { include: [36] }).low).toBeLessThan(36);
-    expect(yRange(lines, whole, { include: [0] }).low).toBeGreaterThan(30);
+    expect(yRange(lines, whole, { include: [{ y: 36 }] }).low).toBeLessThan(36);
+    expect(yRange(lines, whole, { include: [{ y: 0 }] }).low).toBeGreaterThan(30);
+    expect(yRange(lines, whole, { include: [{ y: 0, always: true }] }).low).toBeLessThanOrEqual(0);
   });
   test('is never empty', () => {
     for (const lines of [[], [line(() => 3)], [line(() => 0)], [line(() => NaN)]]) {
@@ -169,7 +170,7 @@ describe('numbers of charts in words', () => {
     ]);
   });
   test('have on an axis the digits that tell ticks apart', () => {
-    expect([tick(0.998, 0.002), tick(60, 10), tick(1.5, 0.5), tick(2e-4, 1e-4), tick(2.5e-4, 5e-5)]).toEqual(['0.998', '60', '1.5', '2e-4', '2.5e-4']);
+    expect([tick(0, 1e-4), tick(0.998, 0.002), tick(60, 10), tick(1.5, 0.5), tick(2e-4, 1e-4), tick(2.5e-4, 5e-5)]).toEqual(['0', '0.998', '60', '1.5', '2e-4', '2.5e-4']);
     expect([xTick(7200, 'second', 3600), xTick(6000, 'step', 1000), xTick(0.5, 'epoch', 0.5)]).toEqual(['2 h', '6,000', '0.5']);
   });
   test('say where they are, and what a chart shows', () => {

@@ -1,6 +1,7 @@
 /** From what was measured to the lines of each chart. */
 import type { EpochSeries, StepSeries } from '../../../engine/protocol';
 import type { Line, Mark, Reference } from '../../charts/lines';
+import { tick } from '../../charts/words';
 import { number } from '../../state/words';
 import type { Measured } from './measured';
 import { placesOf } from './places';
@@ -65,7 +66,7 @@ export function marksOf({ frame, steps, unit }: Measured, wanted: (label: string
 }
 
 export const percent = (value: number): string => `${number(value, 1)}%`;
-export const percentTick = (value: number, distance: number): string => `${number(value, distance < 1 ? 1 : 0)}%`;
+export const percentTick = (value: number, distance: number): string => `${tick(value, distance)}%`;
 
 /** k-NN, or view retrieval where there are no labels, against what needs no learning. */
 export function scoreChart(measured: Measured): { title: string; help: string; lines: Line[]; references: Reference[]; remark: string } {
