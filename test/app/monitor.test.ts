@@ -1,0 +1,171 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeSample } from '../../src/engine/data/sample';
+import { temporaryFolder } from '../support/temporary-folder';
+import { endDisplay, launch, prepare, type LaunchedApp } from './support/launch';
+
+/** Software devices take their time, and share their cores with the window. */
+const slowMs = 90_000;
+
+describe('the monitor of a run', () => {
+  let shell: LaunchedApp;
+  let name = '';
+  const folder = temporaryFolder();
+  const pictures = join(folder, 'drawn');
+  const optionsFile = join(folder, 'tiny.json');
+  const options = {
+    ...{ embed_dim: 32, depth: 2, num_heads: 2, patch_size: 8, global_crops_size: 32, local_crops_number: 0 },
+    ...{ out_dim: 64, patch_out_dim: 64, head_hidden_dim: 64, head_bottleneck_dim: 32 },
+    ...{ batch_size: 8, epochs: 40, warmup_epochs: 2, warmup_teacher_temp_epochs: 4, workers: 1 },
+  };
+
+  beforeAll(async () => {
+    await prepare();
+    writeFileSync(optionsFile, JSON.stringify(options));
+    await makeSample({ folder: pictures, count: 64, seed: 1, size: 64 });
+    shell = await launch();
+  }, 600_000);
+  afterAll(async () => {
+    await shell?.close();
+    endDisplay();
+  });
+
+  const button = (label: string | RegExp) => shell.page.getByRole('button', { name: label });
+  const status = () => shell.page.getByRole('group', { name: 'State of the run' });
+  const says = (text: string | RegExp) => status().getByText(text).first().waitFor({ timeout: slowMs });
+  const chart = (title: string) => shell.page.getByRole('region', { name: title, exact: true });
+  /** Colours that a chart's canvas has drawn, but for its ground. */
+  const drawn = (title: string) =>
+    chart(title)
+      .locator('canvas')
+      .evaluate((canvas: HTMLCanvasElement) => {
+        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+        const colours = new Set<number>();
+        for (let i = 0; i < data.length; i += 4) if (data[i + 3]! > 200) colours.add((data[i]! << 16) | (data[i + 1]! << 8) | data[i + 2]!);
+        return colours.size;
+      });
+  const stepOf = async () => Number(/step ([\d,]+) of/.exec((await status().textContent()) ?? '')?.[1]?.replaceAll(',', '') ?? -1);
+  const checkpoints = () => readdirSync(join(shell.library, 'runs', name, 'checkpoints'));
+
+  test('opens when the run is started, and says how it is prepared', async () => {
+    const { page } = shell;
+    await page.getByRole('heading', { level: 2, name: 'Pretrain' }).waitFor({ timeout: slowMs });
+    await page.evaluate((path) => window.postMessage({ kind: 'ibot-dropped', paths: [path] }, location.origin), pictures);
+    await page.getByText('64 pictures').first().waitFor({ timeout: slowMs });
+    await page.evaluate(() => (location.hash = '#/runs/new'));
+    // The system's dialog cannot be driven, so it answers by itself.
+    await shell.app.evaluate(({ dialog }, path) => {
+      dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [path] });
+    }, optionsFile);
+    await button('More: copy a run, import, export, undo').click({ timeout: slowMs });
+    await page.getByRole('menuitem', { name: 'Import options' }).click();
+    await page.getByText(`${Object.keys(options).length} options of tiny.json were taken over.`).waitFor({ timeout: slowMs });
+    await page.locator('.gives:not(.old)').waitFor({ timeout: slowMs });
+    await expect.poll(() => button('Start').isEnabled(), { timeout: slowMs }).toBe(true);
+    name = await page.getByRole('textbox', { name: 'Name of the run', exact: true }).inputValue();
+    await page.keyboard.press('Control+Enter');
+    await page.waitForURL(/#\/run\//, { timeout: slowMs });
+    await page.getByRole('heading', { level: 1, name }).waitFor();
+    await says(/Preparing|Training|Measuring/);
+  });
+
+  test('draws curves while it trains, and holds still when it is paused', async () => {
+    await expect.poll(stepOf, { timeout: slowMs }).toBeGreaterThan(4);
+    await button('Pause').and(status().getByRole('button')).click();
+    await says('Paused');
+    const at = await stepOf();
+    await expect.poll(() => drawn('Loss'), { timeout: slowMs }).toBeGreaterThan(3);
+    await expect.poll(() => chart('Loss').locator('header').textContent()).toMatch(/total \d+\.\d/);
+    await shell.page.waitForTimeout(700);
+    expect(await stepOf()).toBe(at);
+    expect(checkpoints().length).toBeGreaterThan(0);
+  });
+
+  test('shows values under the pointer, zooms all charts at once, by keys too', async () => {
+    const { page } = shell;
+    await page.getByRole('radio', { name: 'Steps' }).click();
+    await page.getByRole('radio', { name: 'So far' }).click();
+    const plot = chart('Loss').getByRole('slider');
+    await plot.focus();
+    await page.keyboard.press('Home');
+    expect(await plot.getAttribute('aria-valuetext')).toMatch(/^step 0: total [\d.]+, \[CLS\] [\d.]+, patch [\d.]+$/);
+    await page.keyboard.press('End');
+    const last = await stepOf();
+    await page.keyboard.press('+');
+    await page.keyboard.press('Escape');
+    const range = (title: string) => chart(title).getByRole('slider').getAttribute('aria-valuemin');
+    await expect.poll(() => range('Gradient norm')).not.toBe('0');
+    expect(Number(await range('Loss'))).toBeGreaterThanOrEqual(last / 2 - 1);
+    await button('Whole run').click();
+    await expect.poll(() => range('Gradient norm')).toBe('0');
+    const box = (await plot.boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2, { steps: 4 });
+    await page.mouse.up();
+    await expect.poll(() => range('Weight decay')).not.toBe('0');
+    await page.mouse.dblclick(box.x + box.width / 2, box.y + box.height / 2);
+    await expect.poll(() => range('Weight decay')).toBe('0');
+    await page.getByRole('radio', { name: 'Epochs' }).click();
+  });
+
+  test('can be read by everybody, in dark and light and in a small window', async () => {
+    const { page } = shell;
+    expect(await shell.barriers()).toEqual([]);
+    await shell.screenshot('monitor-dark');
+    await page.evaluate(() => (document.documentElement.dataset.theme = 'light'));
+    await page.waitForTimeout(400);
+    await shell.screenshot('monitor-light');
+    await shell.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.setContentSize(1024, 700));
+    await page.waitForFunction(() => innerWidth === 1024);
+    await page.waitForTimeout(400);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    expect(await shell.barriers()).toEqual([]);
+    await shell.screenshot('monitor-small');
+    await shell.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.setContentSize(1440, 900));
+    await page.evaluate(() => (document.documentElement.dataset.theme = 'dark'));
+  }, 240_000);
+
+  test('goes on, saves when asked, and stops with all that it did', async () => {
+    const { page } = shell;
+    await status().getByRole('button', { name: 'Go on' }).click();
+    await says(/Training|Measuring/);
+    await button('Save a checkpoint now').click();
+    await page.getByRole('status').filter({ hasText: /Step [\d,]+ is saved/ }).first().waitFor({ timeout: slowMs });
+    await button('More').and(page.locator('main .head button')).click();
+    await page.getByRole('menuitem', { name: 'Stop without saving' }).click();
+    await page.getByRole('dialog').getByText(/would be lost|Everything is saved/).waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Stop and save' }).click();
+    await says('Stopped');
+    expect(await stepOf()).toBeGreaterThan(4);
+  });
+
+  test('goes on from there to its end', async () => {
+    await status().getByRole('button', { name: 'Go on' }).click();
+    await says('Done');
+    await expect.poll(() => chart('k-NN accuracy').getByText(/teacher \d/).count(), { timeout: slowMs }).toBe(1);
+    await button('Log').click();
+    await shell.page.getByRole('log', { name: 'Lines of the log' }).getByText(/Finished|finished/).first().waitFor({ timeout: slowMs });
+  });
+
+  test('shows what the teacher sees, and saw before', async () => {
+    const { page } = shell;
+    const panel = page.getByRole('complementary', { name: 'What the teacher sees' });
+    const slider = panel.getByRole('slider', { name: 'Moment that is shown' });
+    await slider.waitFor({ timeout: slowMs });
+    const colours = () => panel.locator('button canvas').nth(2).evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
+    await expect.poll(() => slider.getAttribute('aria-valuetext')).toContain('latest');
+    const now = await colours();
+    await slider.focus();
+    await page.keyboard.press('Home');
+    await expect.poll(() => slider.getAttribute('aria-valuetext')).toBe('Untrained');
+    await expect.poll(colours).not.toBe(now);
+    await shell.screenshot('monitor-back-in-time');
+    await page.keyboard.press('End');
+    await expect.poll(colours).toBe(now);
+    expect(await shell.barriers()).toEqual([]);
+    await shell.screenshot('monitor-done');
+    expect(shell.problems).toEqual([]);
+  });
+});
