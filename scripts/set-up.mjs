@@ -71,7 +71,10 @@ export function runNode(parameters, environment) {
   const terminal = filtered ? { IBOT_TERMINAL_COLUMNS: String(process.stderr.columns ?? 80) } : {};
   const stdio = ['inherit', 'inherit', filtered ? 'pipe' : 'inherit'];
   const child = spawn(process.execPath, parameters, { env: { ...environment, ...terminal }, stdio });
-  child.stderr?.pipe(withoutDriverNoise()).pipe(process.stderr);
+  const said = child.stderr?.pipe(withoutDriverNoise());
+  said?.pipe(process.stderr);
+  // The terminal was closed: what the child still says is let go, so that it can finish.
+  process.stderr.on('error', () => said?.resume());
   // Ctrl-C at a terminal reaches the child by itself, through the process group: a second one sent by us would count as the
   // user's second. Without a terminal the signal reached this process alone and is handed on. npm repeats signals, so once.
   const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;

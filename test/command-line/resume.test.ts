@@ -67,6 +67,21 @@ describe('Ctrl-C', () => {
     expectSameEnd(run);
   });
 
+  it('is asked for by a reader that goes away, too, as tee does when Ctrl-C reaches it', async () => {
+    const run = at('unread');
+    const running = await start(...train(run));
+    expect(await atStep(running, 6)).toBeDefined();
+    running.child.stdout!.destroy();
+    const { status, stderr } = await running.ended;
+    expect(status).toBe(130);
+    expect(stderr).toMatch(/Finishing the step and saving/);
+    const { state, step } = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8')) as { state: string; step: number };
+    expect(state).toBe('stopped');
+    expect(step).toBeLessThan(STEPS);
+    expect(await ibot('resume', run)).toMatchObject({ status: 0 });
+    expectSameEnd(run);
+  });
+
   it('says at a screen how to go on', async () => {
     const run = at('on screen');
     const running = await start(...train(run).filter((word) => word !== '--json'));

@@ -1,4 +1,4 @@
-/** Ctrl-C: the first asks for an orderly end, a second one ends at once. */
+/** Ctrl-C: the first asks for an orderly end, a second one ends at once. A reader of our output that goes away asks for the first. */
 import { UserError } from '../errors';
 
 /** A launcher and a terminal may each hand on the same key press: what comes so soon after is no second one. */
@@ -13,27 +13,45 @@ export interface Interrupts {
   release(): void;
 }
 
+/** What listens now. The output is the process's, as signals are. */
+const listening = new Set<() => void>();
+
+/**
+ * Nobody reads our output any more (`… | tee`, which Ctrl-C ends with us; a terminal that was closed): what listens ends in order,
+ * as after a first Ctrl-C; never at once, however often it is told.
+ * @returns whether anything listens
+ */
+export function readerIsGone(): boolean {
+  for (const end of listening) end();
+  return listening.size > 0;
+}
+
 /** Listens for SIGINT, SIGTERM and SIGHUP. `onFirst` can say what happens now; a second one exits with status 130. */
 export function listenForInterrupts(onFirst: () => void, exit: (status: number) => void = process.exit): Interrupts {
   const controller = new AbortController();
   let last = -Infinity;
+  let pressed = false;
+  const end = (): void => {
+    if (controller.signal.aborted) return;
+    controller.abort();
+    onFirst();
+  };
   const handle = (): void => {
     const now = performance.now();
-    const again = controller.signal.aborted;
     if (now - last < SAME_PRESS_MS) return;
     last = now;
-    if (again) exit(INTERRUPTED);
-    else {
-      controller.abort();
-      onFirst();
-    }
+    if (pressed) exit(INTERRUPTED);
+    pressed = true;
+    end();
   };
   const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, handle);
+  listening.add(end);
   return {
     signal: controller.signal,
     release: () => {
       for (const signal of signals) process.off(signal, handle);
+      listening.delete(end);
     },
   };
 }

@@ -2,12 +2,16 @@
 import { UserError } from '../errors';
 import { GpuError, GpuLostError } from '../gpu';
 import { makeProgram, plainWords } from './index';
+import { readerIsGone } from './interrupts';
 
 // The launcher reads our standard error to take the driver's noise out; it is a terminal all the same.
 const columns = Number(process.env.IBOT_TERMINAL_COLUMNS);
 if (columns) Object.assign(process.stderr, { isTTY: true, columns });
-// A reader that goes away (`ibot … | head`) ends the program, and is no defect of it.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 74));
+// A reader that goes away (`ibot … | head`) ends the program, and is no defect of it; a run saves first.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (!readerIsGone()) process.exit(process.exitCode ?? (error.code === 'EPIPE' ? 0 : 74));
+});
+process.stderr.on('error', () => void readerIsGone());
 
 const program = makeProgram();
 
