@@ -67,15 +67,17 @@ export class HealthMonitor {
     const { loss } = report;
     const warm = this.isWarm(report.step);
     const warnings: HealthWarning[] = [];
-    const pictures = recipe.batch_size * recipe.global_crops_number;
+    // Means are taken within the parts of a batch; of a single picture all crops have one output.
+    const part = recipe.batch_size / recipe.accumulate;
+    const outputs = Math.min(recipe.out_dim, part * recipe.global_crops_number);
     if (this.uniform.observe(warm && loss.teacherEntropy > UNIFORM * Math.log(recipe.out_dim))) {
       warnings.push({ code: 'uniform-teacher', message: uniformMessage('', loss.teacherEntropy, recipe.out_dim) });
     }
-    if (this.oneOutput.observe(loss.meanTeacherEntropy < ONE_OUTPUT * Math.log(Math.min(recipe.out_dim, pictures)))) {
+    if (this.oneOutput.observe(part > 1 && loss.meanTeacherEntropy < ONE_OUTPUT * Math.log(outputs))) {
       warnings.push({ code: 'one-output', message: oneOutputMessage('pictures', loss.meanTeacherEntropy) });
     }
     if (loss.maskedRows === 0 || recipe.lambda2 === 0) return warnings;
-    const patches = Math.min(recipe.patch_out_dim, loss.maskedRows);
+    const patches = Math.min(recipe.patch_out_dim, loss.maskedRows / recipe.accumulate);
     if (this.uniformPatches.observe(warm && loss.teacherPatchEntropy > UNIFORM * Math.log(recipe.patch_out_dim))) {
       const message = uniformMessage('patch_', loss.teacherPatchEntropy, recipe.patch_out_dim);
       warnings.push({ code: 'uniform-teacher', message });

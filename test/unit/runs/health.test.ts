@@ -39,8 +39,8 @@ function report(step: number, loss: Partial<StepReport['loss']>): StepReport {
 }
 
 /** Codes of all warnings, with the step they came at. */
-function observe(losses: (step: number) => Partial<StepReport['loss']>, steps = 100): string[] {
-  const monitor = new HealthMonitor(recipe, 10, 200);
+function observe(losses: (step: number) => Partial<StepReport['loss']>, steps = 100, of = recipe): string[] {
+  const monitor = new HealthMonitor(of, 10, 200);
   const at = (step: number): string[] => monitor.step(report(step, losses(step))).map(({ code }) => `${step} ${code}`);
   return Array.from({ length: steps }, (_, step) => at(step)).flat();
 }
@@ -60,6 +60,16 @@ describe('health of a run', () => {
   test('sees one output for everything, during the warm-up too', () => {
     expect(observe(() => ({ meanTeacherEntropy: 0.01 }))).toEqual(['9 one-output']);
     expect(observe(() => ({ meanTeacherEntropy: 1 }))).toEqual([]);
+  });
+
+  test('expects of the parts of a batch no more outputs than they have pictures', () => {
+    const inParts = (accumulate: number, entropy: number): string[] =>
+      observe(() => ({ meanTeacherEntropy: entropy, meanTeacherPatchEntropy: 1 }), 20, tinyRecipe({ epochs: 20, accumulate }));
+    expect(inParts(1, 0.1)).toEqual(['9 one-output']);
+    expect(inParts(4, 0.1)).toEqual([]);
+    expect(inParts(4, 0.01)).toEqual(['9 one-output']);
+    // Two crops of one picture should have one output.
+    expect(inParts(8, 0.01)).toEqual([]);
   });
 
   test('looks at patches where there are masked ones', () => {
