@@ -95,11 +95,10 @@ function ofModel({ embed_dim: width, num_heads: heads, mlp_ratio: ratio }: Recip
   return conflicts;
 }
 
-function ofHead(recipe: Recipe): RecipeConflict[] {
-  const { out_dim: out, patch_out_dim: patchOut } = recipe;
-  const conflicts: RecipeConflict[] = [];
-  if (patchOut !== out && recipe.shared_head_teacher) {
-    conflicts.push({
+function ofHead({ out_dim: out, patch_out_dim: patchOut, shared_head_teacher: shared }: Recipe): RecipeConflict[] {
+  if (patchOut === out || !shared) return [];
+  return [
+    {
       options: ['patch_out_dim', 'out_dim', 'shared_head_teacher'],
       reason: `patch_out_dim ${patchOut} must equal out_dim ${out} while the teacher shares its head`,
       advice: 'make them equal, or set shared_head_teacher to false',
@@ -108,17 +107,8 @@ function ofHead(recipe: Recipe): RecipeConflict[] {
         { label: 'Give the teacher two heads', changes: { shared_head_teacher: false } },
         setTo('out_dim', patchOut),
       ],
-    });
-  }
-  if (recipe.head_layers === 1 && recipe.head_bottleneck_dim === 0) {
-    conflicts.push({
-      options: ['head_bottleneck_dim', 'head_layers'],
-      reason: 'A head of one layer needs a bottleneck',
-      advice: 'raise head_layers or head_bottleneck_dim',
-      waysOut: [setTo('head_bottleneck_dim', 256), setTo('head_layers', 3)],
-    });
-  }
-  return conflicts;
+    },
+  ];
 }
 
 function ofCrops(recipe: Recipe): RecipeConflict[] {

@@ -124,7 +124,7 @@ export const recipeOptions = {
   head_hidden_dim: integer('head', 'Hidden width of the head', 2048,
     "Width of the head's hidden layers.", { minimum: 1, maximum: 65_536 }),
   head_bottleneck_dim: integer('head', 'Bottleneck of the head', 256,
-    'Width before the last layer; 0 leaves out bottleneck and last layer.', { minimum: 0, maximum: 65_536 }),
+    'Width before the last layer.', { minimum: 1, maximum: 65_536 }),
   head_layers: integer('head', 'Layers of the head', 3, 'Layers of the head before the last one.', { minimum: 1, maximum: 16 }),
 
   use_masked_im_modeling: flag('masks', 'Hide masked patches', true,

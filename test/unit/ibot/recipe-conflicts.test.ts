@@ -7,7 +7,6 @@ const impossible: readonly (readonly [what: string, options: Record<string, unkn
   ['heads too wide', { embed_dim: 768, num_heads: 2 }],
   ['hidden width', { embed_dim: 192, num_heads: 3, mlp_ratio: 2.3 }],
   ['outputs', { out_dim: 1024, patch_out_dim: 2048 }],
-  ['a head of one layer', { head_layers: 1, head_bottleneck_dim: 0 }],
   ['crops and patches', { patch_size: 14, global_crops_size: 100, local_crops_number: 2, local_crops_size: 13 }],
   ['shares and variances', { pred_ratio: [0, 0.3, 0.5], pred_ratio_var: [0, 0.2] }],
   ['a variance too large', { pred_ratio: [0.1, 0.9], pred_ratio_var: [0.2, 0.3] }],
