@@ -1,7 +1,7 @@
 /** The folder of a run: its files by name, made once, held by one process at a time. */
 import { appendFileSync } from 'node:fs';
-import { mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { fileError, readJsonLines, writeFileAtomic } from '../formats';
@@ -75,13 +75,25 @@ export class RunFolder {
     const folder = resolve(path);
     await readRunFolder(folder);
     const lock = await lockRun(folder);
+    const opened = new RunFolder(folder, lock, undefined);
     try {
-      await mkdir(join(folder, 'checkpoints'), { recursive: true });
+      await mkdir(opened.checkpointFolder, { recursive: true });
+      await opened.removePartial();
     } catch (error) {
       await lock.release();
       throw fileError(error, folder);
     }
-    return new RunFolder(folder, lock, undefined);
+    return opened;
+  }
+
+  /** Removes what a killed process left half written. Others may write files of their own here. */
+  private async removePartial(): Promise<void> {
+    const { recordFile, manifestFile, metricsFile, eventsFile, badPicturesFile, baselinesFile, diagnosisFile } = this;
+    const own = [recordFile, manifestFile, metricsFile, eventsFile, badPicturesFile, baselinesFile, diagnosisFile];
+    const beginnings = own.map((file) => `.${basename(file)}.`);
+    for (const name of await readdir(this.path)) {
+      if (name.endsWith('.partial') && beginnings.some((each) => name.startsWith(each))) await unlink(join(this.path, name));
+    }
   }
 
   readRecord(): Promise<RunRecord> {
@@ -129,6 +141,8 @@ export class RunFolder {
     for (const file of [...list, metricsFile, eventsFile, baselinesFile, manifestFile, logFile, recordFile]) {
       await unlink(file).catch(() => undefined);
     }
+    // It may have looked at its pictures before the step that failed.
+    await rm(this.panelFolder, { recursive: true, force: true }).catch(() => undefined);
     await this.release();
     const remove = (folder: string): Promise<boolean> => rmdir(folder).then(() => true, () => false);
     await remove(this.checkpointFolder);

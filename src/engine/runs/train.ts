@@ -92,6 +92,9 @@ async function fillFolder(
   const stepsPerEpoch = Math.floor(trainingPictures / recipe.batch_size);
   const network = new Network(networkConfigOf(recipe));
   const { steps } = trainingSchedules(recipe, stepsPerEpoch);
+  if (steps < 1) {
+    throw new UserError(`${recipe.epochs} epochs of ${stepsPerEpoch} steps are not one step: raise epochs.`);
+  }
   const record: RunRecord = {
     format: 'ibot-workbench run',
     version: 1,

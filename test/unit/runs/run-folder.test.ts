@@ -124,7 +124,7 @@ describe('what a run meets', () => {
     const { manifest, problems } = await makeManifest(root, { seed: 0, heldOut: 0 });
     const recipe = tinyRecipe({ knn_every: 0 });
     const folder = join(temporaryFolder(), 'run');
-    await expect(start({ manifest, problems, recipe, folder })).rejects.toThrow(/cannot be read/);
+    await expect(start({ manifest, problems, recipe, folder, panels: true })).rejects.toThrow(/cannot be read/);
     expect(await readFile(join(folder, 'bad-pictures.txt'), 'utf8')).toContain('"path":"bad/');
     // Nothing else, so the same folder can be taken again.
     expect(await readdir(folder)).toEqual(['bad-pictures.txt']);
@@ -143,6 +143,9 @@ describe('what a run meets', () => {
     const folder = join(above, 'deep', 'run');
     const failing = { manifest, recipe: tinyRecipe(), freeBytes: () => Promise.resolve(0) };
     await expect(start({ ...failing, folder })).rejects.toThrow(/disk/);
+    expect(await readdir(above)).toEqual([]);
+    const short = tinyRecipe({ epochs: 0.1, warmup_epochs: 0, warmup_teacher_temp_epochs: 0 });
+    await expect(start({ manifest, recipe: short, folder })).rejects.toThrow('0.1 epochs of 2 steps are not one step: raise epochs.');
     expect(await readdir(above)).toEqual([]);
     await mkdir(folder, { recursive: true });
     await expect(start({ ...failing, folder })).rejects.toThrow(/disk/);

@@ -204,10 +204,12 @@ describe('stopping and going on', () => {
 
   test('leftovers of a killed process are cleared away', async () => {
     const stopped = await start({ manifest, recipe: oftenSaved, ...stopAfter(1) });
-    const leftover = join(stopped.folder, 'checkpoints', '.step-00000005.safetensors.123.0.partial');
-    await writeFile(leftover, 'half');
+    const leftovers = ['checkpoints/.step-00000005.safetensors.123.0.partial', '.run.json.123.0.partial'];
+    const ofOthers = '.workbench.json.123.0.partial';
+    for (const name of [...leftovers, ofOthers]) await writeFile(join(stopped.folder, name), 'half');
     await resume(stopped.folder);
-    await expect(stat(leftover)).rejects.toThrow();
+    for (const name of leftovers) await expect(stat(join(stopped.folder, name)), name).rejects.toThrow();
+    expect(await readdir(stopped.folder)).toContain(ofOthers);
   });
 });
 
