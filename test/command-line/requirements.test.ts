@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { pictureFeatures } from '../../src/engine/cli/picture-features';
 import { checkDisk, checkMemory, fitToMemory, timeSentence } from '../../src/engine/cli/requirements';
-import { memoryOf, resolveRecipe } from '../../src/engine/ibot';
+import type { Gpu } from '../../src/engine/gpu';
+import { memoryOf, PIXEL_MEAN, PIXEL_STD, resolveRecipe } from '../../src/engine/ibot';
+import { ParameterSet, vitParameters } from '../../src/engine/nn';
 import { testGpu } from '../support/gpu';
 import { temporaryFolder } from '../support/temporary-folder';
 import { tinyRecipe } from './ibot';
@@ -58,6 +61,19 @@ describe('the disk', () => {
     expect(asked).toEqual([folder, folder]);
     expect(existsSync(run)).toBe(false);
   });
+});
+
+it('pictures that are larger than a device holds are refused, with what to do', async () => {
+  const gpu = await testGpu();
+  const { maxBufferSize, minStorageBufferOffsetAlignment } = gpu.limits;
+  const limits = { maxBufferSize, minStorageBufferOffsetAlignment, maxStorageBufferBindingSize: 10_000 };
+  const small = Object.create(gpu, { limits: { value: limits } }) as Gpu;
+  const config = { imgSize: 32, patchSize: 8, embedDim: 16, depth: 1, numHeads: 2, mlpRatio: 4, maskedImageModeling: false };
+  const parameters = new ParameterSet(vitParameters(config), 'model');
+  const model = { title: 'a model', config, parameters, flat: parameters.initialise(0), mean: PIXEL_MEAN, std: PIXEL_STD };
+  const features = pictureFeatures({ gpu: small, model, root: folder, paths: ['x.png'], size: 64 }, []);
+  await expect(features.next()).rejects.toThrow(/^Pictures of 64 pixels are too large for this device .* give a smaller --size\.$/);
+  parameters.values.destroy();
 });
 
 it('time is told in plain words', () => {

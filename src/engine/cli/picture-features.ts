@@ -4,6 +4,7 @@ import { DecodePool, PictureError, type Problem } from '../data';
 import { UserError } from '../errors';
 import { featureBatches, FeatureExtractor, type FeatureBatch } from '../evaluate';
 import type { Gpu } from '../gpu';
+import { BindingTooLargeError } from '../graph';
 import type { StoredModel } from './safetensors-model';
 
 export interface FeatureRequest {
@@ -32,7 +33,10 @@ export function checkSize(size: number, patchSize: number): void {
   throw new UserError(`A size of ${size} pixels is not a multiple of the model's patches of ${patchSize}: take ${near}.`);
 }
 
-/** Their `indices` are places in the request's `paths`. */
+/**
+ * Their `indices` are places in the request's `paths`.
+ * @throws UserError when `size` does not fit the model's patches or the device, or when too many pictures cannot be read
+ */
 export async function* pictureFeatures(
   request: FeatureRequest,
   problems: Problem[],
@@ -44,12 +48,11 @@ export async function* pictureFeatures(
   const { values } = model.parameters;
   values.buffer ??= gpu.createBuffer(values.bytes, values.label);
   gpu.device.queue.writeBuffer(values.buffer, 0, model.flat.buffer, model.flat.byteOffset, model.flat.byteLength);
-  const extractor = await FeatureExtractor.create(gpu, model.parameters, model.config, {
-    size,
-    batch,
-    mean: model.mean,
-    std: model.std,
-    patches,
+  const { mean, std } = model;
+  const made = FeatureExtractor.create(gpu, model.parameters, model.config, { size, batch, mean, std, patches });
+  const extractor = await made.catch((error: unknown) => {
+    if (!(error instanceof BindingTooLargeError)) throw error;
+    throw new UserError(`Pictures of ${size} pixels are too large for this device and this model: give a smaller --size.`);
   });
   const pool = new DecodePool();
   const read = async (index: number): Promise<Uint8Array | undefined> => {
