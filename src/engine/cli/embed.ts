@@ -3,7 +3,7 @@ import { mkdir, open, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { folderLabels, scanFolder, type Problem } from '../data';
-import { fileError, openNpyWriter, writeFileAtomic } from '../formats';
+import { fileError, openNpyWriter, writeFileAtomic, writeNpy } from '../formats';
 import { wholeNumber } from './flag-values';
 import { interruptible } from './interrupts';
 import { MODEL_FLAG, MODEL_HELP, openModel, sayModel } from './model';
@@ -78,9 +78,7 @@ async function run(folder: string, flags: EmbedFlags, signal: AbortSignal): Prom
       if (batch.patches) await spool?.append(batch.patches);
     }
     screen.show('Writing …');
-    const writer = await openNpyWriter(`${flags.out}.npy`, 'f32', rows.length, [width]);
-    await writer.append(cls.subarray(0, rows.length * width));
-    await writer.finish();
+    await writeNpy(`${flags.out}.npy`, cls.subarray(0, rows.length * width), [rows.length, width]);
     await spool?.finish(rows.length, [patchCount, width]);
     const lines = rows.map((i) => `${csvField(paths[i]!)},${csvField(labels[i]!.label ?? '')}\n`);
     await writeFileAtomic(`${flags.out}.csv`, `path,label\n${lines.join('')}`);

@@ -93,11 +93,16 @@ export async function openNpyWriter(
         await abandon();
         throw new RangeError(`${written} values written, ${expected} announced`);
       }
-      await guarded(async () => {
-        await handle.sync();
-        await handle.close();
-        await rename(temporary, path);
-      });
+      try {
+        await guarded(async () => {
+          await handle.sync();
+          await handle.close();
+          await rename(temporary, path);
+        });
+      } catch (error) {
+        await abandon();
+        throw error;
+      }
     },
   };
 }

@@ -1,4 +1,4 @@
-import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/engine/errors';
@@ -64,6 +64,15 @@ describe('a NumPy file', () => {
     await expect(writer.append(new Float32Array(4))).rejects.toThrow(/more than the 4/);
     await expect(writer.finish()).rejects.toThrow(/4 announced/);
     expect((await readdir(folder)).filter((name) => name.includes('short'))).toEqual([]);
+  });
+
+  it('that cannot take its name leaves nothing beside what has it', async () => {
+    const path = join(folder, 'taken.npy');
+    await mkdir(join(path, 'by a folder'), { recursive: true });
+    const writer = await openNpyWriter(path, 'f32', 1, []);
+    await writer.append(Float32Array.of(1));
+    await expect(writer.finish()).rejects.toThrow();
+    expect((await readdir(folder)).filter((name) => name.includes('taken'))).toEqual(['taken.npy']);
   });
 
   it.each([
