@@ -4,6 +4,7 @@
  * errors by the next wait, so nothing hangs and nothing is swallowed.
  */
 import { create, globals } from 'webgpu';
+import { isSoftwareName } from './adapter-names';
 import { BusyMeter } from './busy-meter';
 
 /** The device reported an error: a defect of the program, or too little memory. */
@@ -47,7 +48,7 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 
 /** A Dawn instance. It must stay referenced as long as any adapter or device of it lives. */
 let instance: GPU | undefined;
-export function dawn(): GPU {
+function dawn(): GPU {
   if (!instance) {
     Object.assign(globalThis, globals);
     const flags = ['enable-dawn-features=allow_unsafe_apis'];
@@ -57,10 +58,10 @@ export function dawn(): GPU {
   return instance;
 }
 
-export function describeAdapter(adapter: GPUAdapter): GpuInfo {
+function describeAdapter(adapter: GPUAdapter): GpuInfo {
   const info = adapter.info as GPUAdapterInfo & { subgroupMinSize?: number; subgroupMaxSize?: number };
   const text = `${info.description} ${info.device} ${info.architecture}`;
-  const software = adapter.info.isFallbackAdapter === true || /llvmpipe|lavapipe|swiftshader/i.test(text);
+  const software = adapter.info.isFallbackAdapter === true || isSoftwareName(text);
   const fixed = info.subgroupMinSize === info.subgroupMaxSize ? (info.subgroupMinSize ?? 0) : 0;
   return {
     name: info.device || info.description || info.vendor || 'unnamed device',

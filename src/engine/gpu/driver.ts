@@ -222,7 +222,7 @@ function modified(path: string): number {
   }
 }
 
-/** Decisions taken before. A broken or missing file only means deciding again. */
+/** Decisions taken before. A broken or missing file, or one that cannot be written, only means deciding again. */
 class ChoiceMemory {
   constructor(
     private readonly path: string,
@@ -237,15 +237,19 @@ class ChoiceMemory {
   }
 
   async keep(choice: DriverChoice): Promise<void> {
-    await mkdir(dirname(this.path), { recursive: true });
     const unfinished = `${this.path}.${process.pid}`;
-    await writeFile(unfinished, JSON.stringify({ ...this.read(), [this.key]: choice }, null, 2));
-    await rename(unfinished, this.path);
+    try {
+      await mkdir(dirname(this.path), { recursive: true });
+      await writeFile(unfinished, JSON.stringify({ ...this.read(), [this.key]: choice }, null, 2));
+      await rename(unfinished, this.path);
+    } catch {
+      // Such as a home that is only read.
+    }
   }
 
   private read(): Record<string, DriverChoice> {
     try {
-      return JSON.parse(readFileSync(this.path, 'utf8')) as Record<string, DriverChoice>;
+      return (JSON.parse(readFileSync(this.path, 'utf8')) as Record<string, DriverChoice> | null) ?? {};
     } catch {
       return {};
     }

@@ -143,6 +143,14 @@ describe('the choice of a driver', () => {
     expect(questions).toBe(2);
   });
 
+  it('does without a memory where the cache cannot be written', async () => {
+    await writeFile(join(folder, 'file'), '');
+    const machine = { ...bare, manifests: ['/m/lvp_icd.x86_64.json'] };
+    const probe = async () => [softwareName];
+    const cacheFolder = join(folder, 'file', 'cache');
+    expect((await driverEnvironment(options({ machine, probe, cacheFolder }))).source).toBe('installed-lavapipe');
+  });
+
   it('is taken again when the cache was emptied in part or is damaged', async () => {
     const place = await cached('lavapipe', 'icd.json');
     await cached('swiftshader', 'vk_swiftshader_icd.json');
