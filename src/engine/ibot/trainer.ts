@@ -214,8 +214,11 @@ export class Trainer {
       }
       gpu.device.queue.submit([encoder.finish()]);
     }
-    const done = gpu.device.queue.onSubmittedWorkDone();
-    this.inFlight.push(done.then(() => this.stepDone()).finally(gpu.busy.begin()));
+    const submitted = gpu.device.queue.onSubmittedWorkDone();
+    const done = submitted.then(() => this.stepDone()).finally(gpu.busy.begin());
+    // Of a device that is lost whoever waits next hears.
+    done.catch(() => undefined);
+    this.inFlight.push(done);
     this.reports.collect();
   }
 

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeManifest, type Manifest } from '../../../src/engine/data';
 import { readSafetensors, writeSafetensors, type StoredTensor } from '../../../src/engine/formats';
+import { Gpu, GpuLostError } from '../../../src/engine/gpu';
 import { Trainer } from '../../../src/engine/ibot';
-import { listCheckpoints, NonFiniteError } from '../../../src/engine/runs';
+import { listCheckpoints, NonFiniteError, readRunFolder, runTraining } from '../../../src/engine/runs';
 import { recipeHash } from '../../../src/engine/runs/checkpoint';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { picture } from '../data/pictures';
@@ -173,6 +174,23 @@ test('a copied folder, with new times and the same content, gives one warning an
   } finally {
     for (const { path, modified } of manifest.pictures) await utimes(join(manifest.root, path), modified / 1000, modified / 1000);
   }
+});
+
+test.each([0, 2])('a device that is lost, %i ms after a checkpoint, ends the run with that; it goes on from there', async (wait) => {
+  const gpu = await Gpu.open();
+  const folder = join(temporaryFolder(), 'run');
+  const running = runTraining({
+    ...{ manifest, folder, gpu, decodeThreads: 0 },
+    recipe: tinyRecipe({ ...options, checkpoint_every: 1 }),
+    onEvent: (event) => {
+      if (event.event === 'checkpoint' && event.step === 4) setTimeout(() => gpu.device.destroy(), wait);
+    },
+  });
+  await expect(running).rejects.toBeInstanceOf(GpuLostError);
+  expect(await readRunFolder(folder)).toMatchObject({ state: 'failed', reason: expect.stringContaining('lost') as string });
+  const resumed = await resume(folder);
+  expect(resumed.events.find(({ event }) => event === 'start')).toMatchObject({ fromStep: 4 });
+  expect((await newestCheckpoint(folder)).equals(await newestCheckpoint(whole.folder))).toBe(true);
 });
 
 describe('pictures that cannot be read', () => {
