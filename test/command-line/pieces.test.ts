@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { listenForInterrupts } from '../../src/engine/cli/interrupts';
+import { describe, expect, it, vi } from 'vitest';
+import { listenForInterrupts, readerIsGone } from '../../src/engine/cli/interrupts';
+import { sayDevice } from '../../src/engine/cli/open-device';
 import { duration } from '../../src/engine/cli/quantities';
 import { givenOptions, plainWords } from '../../src/engine/cli/recipe-flags';
 import { describeRecipe } from '../../src/engine/cli/recipe-file';
@@ -127,6 +128,22 @@ describe('the screen', () => {
   });
 });
 
+describe('the device', () => {
+  const said = (kind: 'discrete' | 'software', note: string): string => {
+    let text = '';
+    vi.stubEnv('IBOT_DRIVER_NOTE', note);
+    sayDevice(makeScreen({ write: (more: string) => (text += more) }), { adapter: { name: 'A', kind, backend: 'vulkan' } });
+    vi.unstubAllEnvs();
+    return text;
+  };
+
+  it('is said; of one that computes on the processor, that it is slow, and which card lies idle', () => {
+    expect(said('discrete', '')).toBe('Device: A (discrete, vulkan)\n');
+    const lines = said('software', 'There is a graphics card.').trim().split('\n');
+    expect(lines).toEqual(['Device: A (software, vulkan)', expect.stringContaining('slowly'), 'There is a graphics card.']);
+  });
+});
+
 describe('Ctrl-C', () => {
   const press = async (...pauses: number[]): Promise<{ first: number; exits: number[]; aborted: boolean }> => {
     const exits: number[] = [];
@@ -150,6 +167,20 @@ describe('Ctrl-C', () => {
 
   it('ends at once the second time', async () => {
     expect(await press(550)).toEqual({ first: 1, exits: [130], aborted: true });
+  });
+
+  it('is not pressed by a reader that goes away, which asks for the orderly end alone', () => {
+    expect(readerIsGone()).toBe(false);
+    const exits: number[] = [];
+    let first = 0;
+    const interrupts = listenForInterrupts(
+      () => first++,
+      (status) => exits.push(status),
+    );
+    expect([readerIsGone(), readerIsGone()]).toEqual([true, true]);
+    process.emit('SIGINT');
+    interrupts.release();
+    expect({ first, exits, aborted: interrupts.signal.aborted }).toEqual({ first: 1, exits: [], aborted: true });
   });
 });
 

@@ -22,10 +22,11 @@ export async function openDevice(wanted: string | undefined, preferred?: { name:
   return { gpu: await Gpu.open(await adapter.request()), adapter };
 }
 
-/** Says which device works, and that a software device is slow. */
-export function sayDevice(screen: Screen, { adapter }: OpenDevice): void {
+/** Says which device works, that a software device is slow, and why no faster one is used where that is known (`gpu/driver`). */
+export function sayDevice(screen: Screen, { adapter }: { adapter: Pick<AdapterEntry, 'name' | 'kind' | 'backend'> }): void {
   screen.say(`Device: ${adapter.name} (${adapter.kind === 'software' ? 'software' : adapter.kind}, ${adapter.backend})`);
   if (adapter.kind === 'software') {
     screen.say('This is a software device: it computes on the processor, correctly but slowly; a graphics card is many times faster.');
+    if (process.env.IBOT_DRIVER_NOTE) screen.say(process.env.IBOT_DRIVER_NOTE);
   }
 }
