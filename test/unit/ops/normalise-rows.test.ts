@@ -14,7 +14,7 @@ const reference = (columns: number) => ([x]: (Float64Array | Uint32Array)[]): Fl
 };
 
 for (const variant of ['row-per-thread', '16-lanes']) {
-  for (const [rows, columns] of [[1, 3], [37, 48], [5, 257], [3, 256]] as const) {
+  for (const [rows, columns] of [[1, 3], [37, 48], [5, 257], [3, 256], [7, 33], [197, 7]] as const) {
     test(`normalise-rows ${rows}×${columns}, ${variant}`, async () => {
       const shapeClass = `${2 ** Math.ceil(Math.log2(rows))},${columns}`;
       await checkOp({
