@@ -65,6 +65,17 @@ function sizesOf(file: SafetensorsFile, path: string, numHeads: number): VitConf
   return { imgSize, patchSize, embedDim, depth, numHeads, mlpRatio: hidden / embedDim, maskedImageModeling: false };
 }
 
+/** What a file may hold besides the backbone: a classifier, and what stands for masked patches in pretraining. */
+const LEFT_OUT = /^(head|head_dist|pre_logits)\.|^mask(ed_embed|_token)$/;
+
+/** Features would be wrong without them, and nobody would notice: scales of layers, further norms, further tokens. */
+function refuseOthers(file: SafetensorsFile, path: string, parameters: ParameterSet): void {
+  const others = [...file.entries.keys()].filter((name) => !parameters.has(name) && !LEFT_OUT.test(name));
+  if (others.length === 0) return;
+  const more = others.length > 1 ? ` and ${others.length - 1} more` : '';
+  throw new UserError(`${path} is no plain vision transformer and cannot be used: it has ${others[0]}${more}.`);
+}
+
 /** @throws UserError when the file, or the `config.json` beside it, cannot be used. */
 export async function readSafetensorsModel(path: string, fallback: { mean: Colour; std: Colour }): Promise<StoredModel> {
   const file = await openSafetensors(path);
@@ -76,6 +87,7 @@ export async function readSafetensorsModel(path: string, fallback: { mean: Colou
     const { numHeads, mean, std } = parseTimmConfig(text, described);
     const config = sizesOf(file, path, numHeads);
     const backbone = await readBackbone(file, path, config, '');
+    refuseOthers(file, path, backbone.parameters);
     return { title: path, config, ...backbone, mean: mean ?? fallback.mean, std: std ?? fallback.std };
   } finally {
     await file.close();
