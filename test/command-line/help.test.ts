@@ -12,7 +12,7 @@ describe('help', () => {
   it('lists every command', async () => {
     const { status, stdout } = await ibot('--help');
     expect(status).toBe(0);
-    for (const command of ['train', 'resume', 'knn', 'embed', 'export', 'sample', 'devices', 'doctor']) {
+    for (const command of ['train', 'resume', 'queue', 'serve', 'knn', 'embed', 'export', 'sample', 'devices', 'doctor']) {
       expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
     }
   });
@@ -28,6 +28,8 @@ describe('help', () => {
 
   it.each([
     ['resume', ['<run>', '--device', '--json']],
+    ['queue', ['--library', '--hold', '--release', '--json']],
+    ['serve', ['--library', '--address', '--port', '--host-name']],
     ['knn', ['--model', '--train', '--test', '--size', '--json']],
     ['embed', ['<folder>', '--model', '--out', '--patches', '--size']],
     ['export', ['<run>', '--out']],
