@@ -1,6 +1,7 @@
 /** Readers of the values of flags; commander turns what they throw into one sentence. */
 import { InvalidArgumentError } from 'commander';
 
+/** A reader of whole numbers from `minimum` to `maximum`. */
 export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER): (word: string) => number {
   return (word) => {
     const value = Number(word);
@@ -12,6 +13,7 @@ export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER):
   };
 }
 
+/** Reads a number above 0; fractions are allowed. */
 export function positiveNumber(word: string): number {
   const value = Number(word);
   if (Math.abs(value) === Infinity) throw new InvalidArgumentError('The number is too large to compute with.');

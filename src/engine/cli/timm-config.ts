@@ -16,6 +16,7 @@ const families: Record<number, { name: string; patches: readonly number[] }> = {
   1024: { name: 'vit_large', patches: [14, 16, 32] },
 };
 
+/** The name in timm's registry that comes nearest; where sizes differ from it, `model_args` says so. */
 export function timmArchitecture({ embedDim, patchSize }: Pick<VitConfig, 'embedDim' | 'patchSize'>): string {
   const family = families[embedDim] ?? families[192]!;
   return `${family.name}_patch${family.patches.includes(patchSize) ? patchSize : 16}_224`;

@@ -36,6 +36,7 @@ export interface FeatureBatch extends Features {
   indices: number[];
 }
 
+/** An inference plan for one model, size of picture and batch. Close it with `destroy`. */
 export class FeatureExtractor {
   private constructor(
     private readonly gpu: Gpu,

@@ -130,6 +130,7 @@ export function parseNpy(bytes: Uint8Array, nameForErrors: string): NpyArray {
   return { shape, data: new array(new Uint8Array(bytes.subarray(start + length)).buffer) };
 }
 
+/** Reads an array from a file. @throws UserError where it cannot be read, or is none of the supported types */
 export async function readNpy(path: string): Promise<NpyArray> {
   const bytes = await readFile(path).catch((error: unknown) => {
     throw fileError(error, path);

@@ -119,6 +119,7 @@ export function parseHeader(text: string, dataBytes: number, file: string): Pars
   return { entries, metadata };
 }
 
+/** Bytes of the JSON header, from the file's first 8 bytes. @throws DamagedFileError where the file is shorter, or the header too long */
 export function headerLength(prefix: Uint8Array, fileBytes: number, file: string): number {
   const bad = (what: string): DamagedFileError => notWhole(file, what);
   if (prefix.byteLength < 8) throw bad('it is shorter than 8 bytes');
@@ -128,6 +129,7 @@ export function headerLength(prefix: Uint8Array, fileBytes: number, file: string
   return length;
 }
 
+/** Length and JSON header for entries in their order. @throws RangeError for two of one name, or an impossible shape */
 export function encodeHeader(entries: readonly SafetensorsEntry[], metadata: Record<string, string> | undefined): Uint8Array {
   const header = new Map<string, unknown>();
   if (metadata && Object.keys(metadata).length > 0) header.set('__metadata__', metadata);

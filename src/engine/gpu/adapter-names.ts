@@ -13,6 +13,7 @@ export function parseListedAdapters(message: string): ListedAdapter[] {
   return [...lines].map((match) => ({ backend: match[1]!, name: match[2]! }));
 }
 
+/** Whether a device of this name (or description) computes on the processor: lavapipe, SwiftShader, Windows' WARP. */
 export function isSoftwareName(text: string): boolean {
   return /llvmpipe|lavapipe|swiftshader|basic render|\bwarp\b/i.test(text);
 }

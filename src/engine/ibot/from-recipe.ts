@@ -7,6 +7,7 @@ import type { TrainingSchedules } from './schedules';
 import type { StepSettings } from './step-reports';
 import type { TrainerOptions } from './trainer';
 
+/** Sizes of student and teacher. Head: models/head.py; which last layers are shared: main_ibot.py. */
 export function networkConfigOf(recipe: Recipe): NetworkConfig {
   return {
     backbone: {
@@ -34,6 +35,7 @@ export function networkConfigOf(recipe: Recipe): NetworkConfig {
   };
 }
 
+/** How the patches of a large crop are masked, on its grid of patches. */
 export function maskOptionsOf(recipe: Recipe): MaskOptions {
   const grid = recipe.global_crops_size / recipe.patch_size;
   const { pred_ratio, pred_ratio_var, pred_shape, pred_start_epoch } = recipe;
@@ -49,6 +51,7 @@ export function maskOptionsOf(recipe: Recipe): MaskOptions {
   };
 }
 
+/** Numbers, shares of the area and sides (in pixels) of the crops of one picture. */
 export function cropOptionsOf(recipe: Recipe): CropOptions {
   const { global_crops_number, global_crops_size, local_crops_number, local_crops_size } = recipe;
   const [globalLow, globalHigh] = recipe.global_crops_scale;
@@ -68,6 +71,7 @@ export function cropOptionsOf(recipe: Recipe): CropOptions {
 /** Pixels that a micro-batch's pictures may have together: room for 512 × 512 each, within one 128 MiB binding. */
 export const pixelCapacityOf = (microBatch: number): number => Math.min(1 << 25, microBatch * 512 * 512);
 
+/** Shapes of one micro-batch (batch_size / accumulate pictures), and the numbers that stay the same over the run. */
 export function trainerOptionsOf(recipe: Recipe): TrainerOptions {
   const batch = recipe.batch_size / recipe.accumulate;
   const masks = maskOptionsOf(recipe);
@@ -97,6 +101,7 @@ export function trainerOptionsOf(recipe: Recipe): TrainerOptions {
   };
 }
 
+/** The values of the schedules at a step, counted from 0. */
 export function settingsAt(schedules: TrainingSchedules, step: number): StepSettings {
   return {
     learningRate: schedules.learningRate(step),

@@ -52,6 +52,7 @@ export interface TrainingShape {
   pixelCapacity: number;
 }
 
+/** Rows of a micro-batch. @param patchSize in pixels, a divisor of both sizes of crops */
 export function stepShape(shape: TrainingShape, patchSize: number): StepShape {
   return {
     batch: shape.batch,
@@ -96,6 +97,10 @@ export interface ForwardGraph {
   studentArgmax: Tensor;
 }
 
+/**
+ * Traces one micro-batch for its shapes. Tensors of rows [n, columns] hold the rows of all crops: large ones first, crop-major.
+ * What it reads and adds up outlives the graph (parameters, gradients, centre sums, loss sums).
+ */
 export function traceForward(network: Network, shape: TrainingShape): ForwardGraph {
   const { backbone, head } = network.config;
   const step = stepShape(shape, backbone.patchSize);

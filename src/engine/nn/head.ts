@@ -46,6 +46,7 @@ function mlpLayers(config: HeadConfig): Layer[] {
   return layers;
 }
 
+/** The official names in the order of the forward pass, each with `prefix` before it. */
 export function headParameters(config: HeadConfig, prefix = ''): ParameterSpec[] {
   const specs: ParameterSpec[] = [];
   const add = (name: string, shape: number[], initialiser: ParameterSpec['initialiser'], trainable = true): void => {

@@ -29,6 +29,7 @@ export interface LossScalars {
 
 export const LOSS_SCALARS_LENGTH = 8;
 
+/** For the scalars tensor [LOSS_SCALARS_LENGTH], in the places of `SCALAR`. */
 export function encodeLossScalars(scalars: LossScalars): Float32Array {
   const { studentTemp, teacherTemp, teacherPatchTemp, lambda1, lambda2, gradientScale = 1 } = scalars;
   const { centreMomentum, centreMomentum2 } = scalars;

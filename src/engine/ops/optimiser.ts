@@ -60,6 +60,7 @@ export interface OptimiserScalars {
   eps?: number;
 }
 
+/** For the scalars tensor [STEP_SCALARS_LENGTH]. AdamW's betas and epsilon are PyTorch's defaults unless given. */
 export function encodeOptimiserScalars(scalars: OptimiserScalars): Float32Array {
   const { lr, weightDecay, teacherMomentum, clip, freezeLastLayer, step, beta1 = 0.9, beta2 = 0.999, eps = 1e-8 } = scalars;
   return new Float32Array([
