@@ -1,6 +1,6 @@
 /** A reference case on disk: its description, tolerances and tensors, all parsed as foreign input. */
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { readSafetensors, toFloat32 } from '../formats';
@@ -162,5 +162,3 @@ export async function findCases(folder: string): Promise<string[]> {
   if (found.length === 0) throw new UserError(`${folder} holds no reference cases (folders with a case.json).`);
   return found;
 }
-
-export const caseName = (folder: string): string => basename(folder);

@@ -34,7 +34,7 @@ function report(step: number, loss: Partial<StepReport['loss']>): StepReport {
     freezeLastLayer: false,
   };
   const answers = { teacherArgmax: [Uint32Array.of(1, 2, 9, 9)], studentArgmax: [Uint32Array.of(7, 7, 1, 3, 8, 8, 8, 8)] };
-  const measured = { loss: { ...healthy, ...loss }, gradientNorm: 1, halted: undefined, submittedAt: 0 };
+  const measured = { loss: { ...healthy, ...loss }, gradientNorm: 1, halted: undefined };
   return { step, epoch: 0, settings, ...measured, ...answers };
 }
 

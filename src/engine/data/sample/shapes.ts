@@ -134,11 +134,6 @@ export function union(shapes: readonly Shape[], smooth = 0): Shape {
   };
 }
 
-/** What `shape` and `other` share. */
-export function intersect(shape: Shape, other: Shape): Shape {
-  return { bounds: shape.bounds, distance: (x, y) => Math.max(shape.distance(x, y), other.distance(x, y)) };
-}
-
 /** `shape` without `hole`. */
 export function subtract(shape: Shape, hole: Shape): Shape {
   return { bounds: shape.bounds, distance: (x, y) => Math.max(shape.distance(x, y), -hole.distance(x, y)) };
