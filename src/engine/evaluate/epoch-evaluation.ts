@@ -2,7 +2,7 @@
  * What is measured after an epoch on the held-out pictures: weighted k-NN against the training pictures, view retrieval,
  * effective rank. It has plans of its own and only reads the parameters, so it cannot change what is learned.
  */
-import { PictureError, picturePath, splitIndices, type CropOptions, type DecodePool, type Manifest } from '../data';
+import { PictureError, picturePath, splitIndices, type CropOptions, type DecodePool, type Manifest, type Problem } from '../data';
 import type { Gpu } from '../gpu';
 import type { VariantTable } from '../graph';
 import { PIXEL_MEAN, PIXEL_STD } from '../ibot';
@@ -74,6 +74,8 @@ export class EpochEvaluator {
   private readonly heldOut: Uint32Array;
   private readonly cache = new Map<string, Uint8Array | undefined>();
   private room = CACHE_BYTES;
+  /** By path. */
+  private readonly failed = new Map<string, Problem>();
   /** What part of the pictures is measured with, in a sentence; undefined where it is all. */
   readonly coverage: string | undefined;
 
@@ -92,6 +94,11 @@ export class EpochEvaluator {
         `Measured on ${this.heldOut.length} of ${heldOut.length} held-out pictures, ` +
         `by ${this.train.length} of ${training.length} training pictures: the same ones each time, evenly spread.`;
     }
+  }
+
+  /** Held-out pictures that could not be read, each once. The others are met in training. */
+  get problems(): readonly Problem[] {
+    return [...this.failed.values()];
   }
 
   get hasLabels(): boolean {
@@ -215,31 +222,34 @@ export class EpochEvaluator {
     return this.decoded(index, 'evaluation', this.options.model.imgSize);
   }
 
-  /** Undefined for a picture that cannot be read: it is left out here, and listed when training meets it. */
+  /** Undefined for a picture that cannot be read, which is left out. */
   private decoded(index: number, kind: 'evaluation' | 'thumbnail', size: number): Promise<Uint8Array | undefined> {
     const { manifest } = this.options;
     const path = picturePath(manifest, manifest.pictures[index]!);
-    return this.kept(`${kind} ${index}`, () => this.options.pool.run({ kind, path, size }));
+    return this.kept(kind, index, () => this.options.pool.run({ kind, path, size }));
   }
 
   /** A crop of the picture, the same in every epoch. */
   private view(index: number, which: number): Promise<Uint8Array | undefined> {
     const { manifest, crops, seed, model } = this.options;
     const entry = manifest.pictures[index]!;
-    return this.kept(`view ${which} ${index}`, async () => {
+    return this.kept(`view ${which}`, index, async () => {
       const job = { kind: 'crops', path: picturePath(manifest, entry), expectedSize: entry.size } as const;
       const picture = await this.options.pool.run({ ...job, maxPixels: 1 << 21, options: crops, seed, epoch: 0, pictureIndex: index });
       return drawView(picture, crops.global_crops_scale, model.imgSize, new Random(seed, Purpose.retrieval, which, index));
     });
   }
 
-  private async kept(key: string, make: () => Promise<Uint8Array>): Promise<Uint8Array | undefined> {
+  private async kept(what: string, index: number, make: () => Promise<Uint8Array>): Promise<Uint8Array | undefined> {
+    const key = `${what} ${index}`;
     if (this.cache.has(key)) return this.cache.get(key);
     let made: Uint8Array | undefined;
     try {
       made = await make();
     } catch (error) {
       if (!(error instanceof PictureError)) throw error;
+      const { path, split } = this.options.manifest.pictures[index]!;
+      if (split === 'held-out') this.failed.set(path, { path, reason: error.reason });
     }
     if ((made?.length ?? 0) <= this.room) {
       this.room -= made?.length ?? 0;

@@ -1,6 +1,7 @@
 /** A run's measurements on held-out pictures: the baselines once, the networks in training as the schedule says. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import type { Problem } from '../data';
 import { untrainedBackbone, type EpochEvaluator } from '../evaluate';
 import { writeFileAtomic } from '../formats';
 import type { Recipe, Trainer } from '../ibot';
@@ -31,6 +32,11 @@ export class RunEvaluation {
 
   get untrainedRank(): number | null {
     return this.baselines?.untrained.rank ?? null;
+  }
+
+  /** Pictures that could not be measured with, as far as training does not meet them. */
+  get problems(): readonly Problem[] {
+    return this.parts.evaluator.problems;
   }
 
   /** Measures the untrained network and raw pixels, or reads what an earlier process of the run measured. */

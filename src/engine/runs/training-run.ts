@@ -271,13 +271,13 @@ export class TrainingRun {
 
   /** Writes the list of pictures that could not be read, if it has grown, and says so. */
   async listBadPictures(savedAt?: number): Promise<void> {
-    const { folder, loader, badPictures, emit } = this.parts;
-    const pictures = await badPictures.update(loader.problems, savedAt);
+    const { folder, loader, evaluation, badPictures, emit } = this.parts;
+    const pictures = await badPictures.update([...loader.problems, ...evaluation.problems], savedAt);
     const more = pictures.length;
     if (more === 0) return;
     emit({ event: 'bad-pictures', step: this.step, pictures });
     const these = more === 1 ? '1 more picture could not be read and was' : `${more} more pictures could not be read and were`;
-    this.warn('bad-pictures', `${these} replaced by others: see ${folder.badPicturesFile}.`);
+    this.warn('bad-pictures', `${these} passed over: see ${folder.badPicturesFile}.`);
   }
 
   /** Saves what is known about a value that is not finite, and ends the run. */

@@ -5,7 +5,7 @@ import { makeManifest, type Manifest } from '../../../src/engine/data';
 import { readSafetensors, writeSafetensors, type StoredTensor } from '../../../src/engine/formats';
 import { Gpu, GpuLostError } from '../../../src/engine/gpu';
 import { Trainer } from '../../../src/engine/ibot';
-import { listCheckpoints, NonFiniteError, readRunFolder, runTraining } from '../../../src/engine/runs';
+import { listCheckpoints, NonFiniteError, readRunFolder, runTraining, type EpochEvent } from '../../../src/engine/runs';
 import { recipeHash } from '../../../src/engine/runs/checkpoint';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { picture } from '../data/pictures';
@@ -218,6 +218,17 @@ describe('pictures that cannot be read', () => {
     expect(resumed.done.step).toBe(18);
     expect((await newestCheckpoint(stopped.folder)).equals(await newestCheckpoint(uninterrupted.folder))).toBe(true);
     expect(await listed(stopped.folder)).toMatchObject([{ path: '3.png', step: expect.any(Number) as number }]);
+  });
+
+  test('are listed where they are held out, too, and nothing is measured with them', async () => {
+    const set = await tinyManifest();
+    const { path } = set.pictures.find(({ split }) => split === 'held-out')!;
+    await writeFile(join(set.root, path), 'no picture');
+    const ran = await start({ manifest: set, recipe: tinyRecipe({ epochs: 1, knn_every: 1 }) });
+    expect(await listed(ran.folder)).toMatchObject([{ path, reason: 'not a picture' }]);
+    expect(warnings(ran)).toMatchObject([{ code: 'bad-pictures', message: expect.stringMatching(/^1 more picture .* passed over/) as string }]);
+    const epoch = ran.events.find(({ event }) => event === 'epoch') as EpochEvent;
+    expect(epoch.evaluation?.teacher.knn?.k10).toBeGreaterThanOrEqual(0);
   });
 
   test('after the last checkpoint are tried again', async () => {
