@@ -27,25 +27,27 @@ export function placeLifetimes(
   const order = lives.map((_, i) => i).sort((a, b) => lives[b]!.bytes - lives[a]!.bytes || lives[a]!.first - lives[b]!.first);
   const placements: Placement[] = new Array<Placement>(lives.length);
   const arenas: number[] = [];
-  const placed: { index: number; arena: number; offset: number; end: number }[] = [];
+  /** By arena, in the order of their offsets. */
+  const placed: (Pick<Lifetime, 'first' | 'last'> & { offset: number; end: number })[][] = [];
   for (const index of order) {
     const life = lives[index]!;
     const bytes = align(Math.max(life.bytes, 1), alignment);
     let chosen: Placement | undefined;
     for (let arena = 0; !chosen; arena++) {
-      const busy = placed
-        .filter((q) => q.arena === arena && lives[q.index]!.first <= life.last && lives[q.index]!.last >= life.first)
-        .sort((a, b) => a.offset - b.offset);
       let offset = 0;
-      for (const q of busy) {
+      for (const q of placed[arena] ?? []) {
+        if (q.first > life.last || q.last < life.first) continue;
         if (q.offset - offset >= bytes) break;
         offset = Math.max(offset, q.end);
       }
       if (offset + bytes <= limit || (arena >= arenas.length && offset === 0)) chosen = { arena, offset };
     }
     placements[index] = chosen;
-    placed.push({ index, arena: chosen.arena, offset: chosen.offset, end: chosen.offset + bytes });
-    arenas[chosen.arena] = Math.max(arenas[chosen.arena] ?? 0, chosen.offset + bytes);
+    const { arena, offset } = chosen;
+    const beside = (placed[arena] ??= []);
+    const after = beside.findIndex((q) => q.offset > offset);
+    beside.splice(after < 0 ? beside.length : after, 0, { first: life.first, last: life.last, offset, end: offset + bytes });
+    arenas[arena] = Math.max(arenas[arena] ?? 0, offset + bytes);
   }
   const changes = new Map<number, number>();
   for (const life of lives) {

@@ -13,7 +13,17 @@ export {
   type OpDefinition,
   type TensorSpec,
 } from './tensor';
-export { spread, SPREAD_INDEX, shaderText, type Dispatch, type Kernel, type Lowering, type Variant } from './kernel';
+export {
+  spread,
+  SPREAD_INDEX,
+  shaderText,
+  writtenOnce,
+  type Dispatch,
+  type Kernel,
+  type KernelText,
+  type Lowering,
+  type Variant,
+} from './kernel';
 export { addGradients } from './gradients';
 export { addOp } from './add';
 export {

@@ -26,6 +26,17 @@ export interface Kernel {
   main: string;
 }
 
+export type KernelText = Pick<Kernel, 'declarations' | 'main'>;
+
+const texts = new Map<string, KernelText>();
+
+/** The text of a kernel with this key, written once: a network has thousands of dispatches and a few dozen kernels. */
+export function writtenOnce(key: string, write: () => KernelText): KernelText {
+  let text = texts.get(key);
+  if (!text) texts.set(key, (text = write()));
+  return text;
+}
+
 export interface Dispatch {
   kernel: Kernel;
   /** One tensor per binding; undefined is not allowed: leave the binding out and make another key. */

@@ -1,4 +1,5 @@
 /** What a run will take of memory, time and disk, and its schedules, all before it begins. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Gpu } from '../gpu';
 import {
   AUTO,
@@ -42,6 +43,9 @@ const METRICS_BYTES = 1500;
 const POINTS = 128;
 /** The longest that `auto` takes unless it is told otherwise. */
 const RECOMMENDED_HOURS = 10;
+
+/** To a run that does not fit: each has to be laid out to know that it works. */
+const MOST_WAYS_OUT = 2;
 
 const decimal = (bytes: number): string => {
   if (bytes < 1e9) return `${Math.max(1, Math.round(bytes / 1e6)).toLocaleString('en')} MB`;
@@ -147,17 +151,21 @@ async function memoryProblems(recipe: Recipe, situation: BudgetSituation): Promi
     ...(recipe.patch_size < 16 && recipe.global_crops_size % 16 === 0 ? [{ patch_size: 16 }] : []),
     { arch: 'vit_tiny' as const },
   ];
-  const works = smaller.filter((change) => {
+  const works: Partial<Recipe>[] = [];
+  for (const change of smaller) {
+    if (works.length === MOST_WAYS_OUT) break;
+    await nextTurn();
+    signal?.throwIfAborted();
     // One picture at a time: whether the batch has to be split is the next question.
     const { embed_dim, depth, num_heads, ...rest } = recipe;
     const size = change.arch ? {} : { embed_dim, depth, num_heads };
     try {
-      return layouts.fits(gpu, resolveRecipe({ ...rest, ...size, ...change, accumulate: recipe.batch_size }), there);
+      if (layouts.fits(gpu, resolveRecipe({ ...rest, ...size, ...change, accumulate: recipe.batch_size }), there)) works.push(change);
     } catch {
-      return false;
+      // Not every change goes together with the other options.
     }
-  });
-  const waysOut = works.slice(0, 2).map((change) => {
+  }
+  const waysOut = works.map((change) => {
     const [name, value] = Object.entries(change)[0]!;
     const way = setTo(name, value as number | string);
     return change.arch ? { ...way, changes: { ...way.changes, embed_dim: null, depth: null, num_heads: null } } : way;

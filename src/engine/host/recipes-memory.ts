@@ -2,6 +2,7 @@
  * What a recipe takes of the device's memory, by part, before any is taken. One layout takes about a tenth of a second, during
  * which the engine does nothing else: so all are kept, and others get their turn between two of them.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Gpu } from '../gpu';
 import { BindingTooLargeError, type PlanLayout } from '../graph';
 import { Network, networkConfigOf, resolveRecipe, TrainerLayout, trainerOptionsOf, type Recipe } from '../ibot';
@@ -22,8 +23,6 @@ const WEIGHTS = 'Weights, teacher, optimiser';
 
 /** Layouts that are kept per device. */
 const KEPT = 200;
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export class RecipeMemory {
   private readonly known = new WeakMap<Gpu, Map<string, MemoryNeed | undefined>>();

@@ -12,7 +12,7 @@
  * to stay short. So do the private arrays: past 24 KiB for all lanes they leave the processor's first cache.
  */
 import type { Gpu } from '../gpu';
-import type { Dispatch } from '../graph';
+import { writtenOnce, type Dispatch } from '../graph';
 import {
   LN2,
   LOCATE,
@@ -165,16 +165,20 @@ class Writer {
   }
 
   /** Lanes past the sequence's end do the last token's work over again: the same values go to the same place. */
-  dispatch(kind: PassKind, pass: AttentionPass, tensors: ForwardTensors | BackwardTensors, main: string): Dispatch {
+  dispatch(kind: PassKind, pass: AttentionPass, tensors: ForwardTensors | BackwardTensors, main: () => string): Dispatch {
     const { rows } = this;
     const owned = this.owned.map(
       (c) => `let row_${c} = first + min((band * ${rows}u + ${c}u) * ${this.lanes}u + lane, p.length - 1u);`,
     );
+    const key = `attention/lanes${this.lanes}/${kind}/${this.size}/${rows}`;
+    const text = writtenOnce(key, () => ({
+      main: `${LOCATE}\nlet head_at = head * ${this.vectors}u;\n${owned.join('\n')}\n${main()}`,
+    }));
     return passDispatch(kind, pass, tensors, this.lanes * rows, {
-      key: `attention/lanes${this.lanes}/${kind}/${this.size}/${rows}`,
+      key,
       workgroup: [this.lanes, 1, 1],
       enables: ['subgroups'],
-      main: `${LOCATE}\nlet head_at = head * ${this.vectors}u;\n${owned.join('\n')}\n${main}`,
+      ...text,
     });
   }
 }
@@ -187,7 +191,7 @@ export const lanesAttention = (gpu: Gpu, rowsFor = lanesRows): AttentionForm => 
   return {
     forward: (pass, tensors) => {
       const w = writer('forward', pass);
-      const main = `
+      const main = (): string => `
 ${w.arrays('q', 'o')}
 ${w.fill([{ name: 'q', value: (row) => `qkv[${QUERY(row, 'i')}] ${SCALED}` }])}
 ${w.each(`var m# = TYPE(${LOWEST}); var total# = TYPE();`)}
@@ -206,7 +210,7 @@ ${w.owned.map((c) => `lse[row_${c} * p.heads + head] = ${w.pick('logsum#', c)};`
 
     queryGradient: (pass, tensors) => {
       const w = writer('query-gradient', pass);
-      const main = `
+      const main = (): string => `
 ${w.arrays('q', 'g', 'dq')}
 ${w.owned.map((c) => `var delta_${c} = 0.0;`).join('\n')}
 ${w.fill(
@@ -232,7 +236,7 @@ ${w.store([{ buffer: 'qkv_gradient', sums: 'dq', address: QUERY, factor: () => '
 
     keyGradient: (pass, tensors) => {
       const w = writer('key-gradient', pass);
-      const main = `
+      const main = (): string => `
 ${w.arrays('k', 'v', 'dk', 'dv')}
 ${w.fill([
   { name: 'k', value: (row) => `qkv[${KEY(row, 'i')}] ${SCALED}` },

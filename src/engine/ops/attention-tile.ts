@@ -7,7 +7,7 @@
  * Thread (x, y) has rows y + 8 i and columns x + 8 j: neighbours read neighbouring rows, whose odd stride (in vec4) keeps them
  * in different banks.
  */
-import type { Dispatch } from '../graph';
+import { writtenOnce, type Dispatch, type KernelText } from '../graph';
 import {
   LN2,
   LOCATE,
@@ -143,7 +143,13 @@ ${this.eachRow(`let ${target}~ = ${all};`)}`;
     );
   }
 
-  dispatch(pass: AttentionPass, tensors: ForwardTensors | BackwardTensors, main: string): Dispatch {
+  dispatch(pass: AttentionPass, tensors: ForwardTensors | BackwardTensors, main: () => string): Dispatch {
+    const key = `attention/tile/${this.kind}/${this.size}`;
+    const text = writtenOnce(key, () => this.text(main()));
+    return passDispatch(this.kind, pass, tensors, this.rows, { key, workgroup: [64, 1, 1], ...text });
+  }
+
+  private text(main: string): KernelText {
     const vectors = (rows: number): number => rows * this.stride;
     const arrays = [
       `resident: array<vec4f, ${vectors(this.rows)}>`,
@@ -152,9 +158,7 @@ ${this.eachRow(`let ${target}~ = ${all};`)}`;
       `weights: array<f32, ${this.rows * (this.streamed + 1)}>`,
       `shared_row: array<f32, ${this.rows * 8}>`,
     ];
-    return passDispatch(this.kind, pass, tensors, this.rows, {
-      key: `attention/tile/${this.kind}/${this.size}`,
-      workgroup: [64, 1, 1],
+    return {
       declarations: arrays.map((text) => `var<workgroup> ${text};`).join('\n'),
       main: `${LOCATE}
 let head_at = head * p.vectors;
@@ -163,7 +167,7 @@ let y = lane / 8u;
 ${this.eachRow(`let owned~ = band * ${this.rows}u + y + ~ * 8u; let row~ = first + min(owned~, p.length - 1u);`)}
 ${this.columns.map((m) => `let column${m} = min(x + ${m}u * 8u, ${this.vectors - 1}u);`).join('\n')}
 ${main}`,
-    });
+    };
   }
 }
 
@@ -191,7 +195,7 @@ export const tileAttention: AttentionForm & { fits(size: number): boolean } = {
     const js = range(w.streamed / 8);
     const own = (combine: (a: string, b: string) => string, name: string): string =>
       js.map((j) => `${name}~_${j}`).reduce((a, b) => combine(a, b));
-    const main = `
+    const main = (): string => `
 ${w.loadOwned('resident', 'qkv', query, SCALED)}
 ${w.eachRow(`var m~ = ${LOWEST}; var total~ = 0.0;`)}
 ${w.eachResult('var o~_# = vec4f();')}
@@ -218,7 +222,7 @@ ${w.eachRow(`if (x == 0u && owned~ < p.length) { lse[row~ * p.heads + head] = (m
 
   queryGradient: (pass, tensors) => {
     const w = writer('query-gradient', pass.size);
-    const main = `
+    const main = (): string => `
 ${w.loadOwned('resident', 'qkv', query, SCALED)}
 ${w.loadOwned('second', 'output_gradient', out)}
 ${w.eachRow('var part~ = 0.0;')}
@@ -252,7 +256,7 @@ ${w.store('qkv_gradient', query('row~', '0u'), 'dq~_# * p.scale')}`;
 let query_lse${j} = lse[at${j}] * ${LOG2E};
 let query_delta${j} = delta[at${j}];`,
     );
-    const main = `
+    const main = (): string => `
 ${w.loadOwned('resident', 'qkv', key, SCALED)}
 ${w.loadOwned('second', 'qkv', value)}
 ${w.eachResult('var dk~_# = vec4f(); var dv~_# = vec4f();')}

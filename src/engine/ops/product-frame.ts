@@ -3,7 +3,7 @@
  * row count. A frame turns the options into bindings, uniforms and the WGSL functions `rowLimit`, `depthLimit`,
  * `depthScale` and `store`.
  */
-import type { Kernel, Tensor } from '../graph';
+import { writtenOnce, type Kernel, type KernelText, type Tensor } from '../graph';
 import { activationText, type Activation, type RowScale } from './activation';
 
 /** Which operand lies transposed in memory: nn A[m,k] B[k,n]; nt A[m,k] B[n,k]; tn A[k,m] B[k,n]. */
@@ -204,19 +204,22 @@ export const INDEX: Record<ProductKind, { a: (row: string, k: string) => string;
   },
 };
 
-/** A kernel on a frame; `params` are added to the frame's. */
+/** A kernel on a frame; `params` are added to the frame's, and what `write` gives depends on variant and frame alone. */
 export function framed(
   frame: Frame,
   variant: string,
-  rest: Pick<Kernel, 'workgroup' | 'main'> & { enables?: readonly string[]; declarations?: string; params?: string[] },
+  rest: Pick<Kernel, 'workgroup' | 'enables'> & { params?: string[]; write: () => KernelText },
 ): Kernel {
+  const key = `product/${variant}/${frame.key}`;
   return {
-    key: `product/${variant}/${frame.key}`,
+    key,
     bindings: frame.bindings,
     params: [...frame.params, ...(rest.params ?? [])],
     workgroup: rest.workgroup,
     enables: rest.enables,
-    declarations: [frame.declarations, rest.declarations ?? ''].join('\n'),
-    main: rest.main,
+    ...writtenOnce(key, () => {
+      const { declarations = '', main } = rest.write();
+      return { declarations: [frame.declarations, declarations].join('\n'), main };
+    }),
   };
 }

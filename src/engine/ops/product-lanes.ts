@@ -57,10 +57,9 @@ export function lanes(lowering: Lowering, options: ProductOptions): Dispatch[] {
 
 /** A is [m, k] here for every kind, with zeros up to a multiple of 4 in k. */
 function streamed(gpu: Gpu, options: ProductOptions, accumulate: boolean): Dispatch {
-  const { kind, m, n, k, sums } = options;
+  const { m, n, k } = options;
   const size = gpu.info.subgroupSize;
   const length = stretchFor(k, size);
-  const perLane = length / 4 / size;
   // The values so far are read before a stretch, so `store` never adds.
   const frame = frameOf({ ...options, accumulate: false }, 4);
   const columnGroups = Math.ceil(n / (4 * size));
@@ -69,7 +68,27 @@ function streamed(gpu: Gpu, options: ProductOptions, accumulate: boolean): Dispa
     Math.min(Math.ceil(ENOUGH_WORKGROUPS / columnGroups), Math.ceil(m / SHORTEST_BAND)),
   );
   const band = Math.ceil(m / bands);
+  const kernel = framed(frame, `lanes${size}-${length}${accumulate ? '+from-c' : ''}`, {
+    enables: ['subgroups'],
+    workgroup: [size, 1, 1],
+    params: ['band'],
+    write: () => ({ main: streamedText(options, frame.b, { size, length, accumulate }) }),
+  });
+  return {
+    kernel,
+    tensors: frame.tensors,
+    params: { ...frame.values, band },
+    workgroups: [columnGroups, bands, 1],
+    flops: 2 * m * n * k,
+  };
+}
 
+function streamedText(
+  { kind, sums }: ProductOptions,
+  nameOfB: string,
+  { size, length, accumulate }: { size: number; length: number; accumulate: boolean },
+): string {
+  const perLane = length / 4 / size;
   const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
   // With 8 lanes a shuffle by a constant is one instruction; with other counts it is a loop and the broadcast is not.
   const pass = size === 8 ? 'subgroupShuffle' : 'subgroupBroadcast';
@@ -81,10 +100,10 @@ function streamed(gpu: Gpu, options: ProductOptions, accumulate: boolean): Dispa
       if ((i & 3u) == 0u) {
         let read = inside && first + i < depth;
         let at = p.bOffset + column * 4u * p.bStride + (first + i) / 4u;
-        r0 = select(vec4f(), ${frame.b}[at], read);
-        r1 = select(vec4f(), ${frame.b}[at + p.bStride], read);
-        r2 = select(vec4f(), ${frame.b}[at + 2u * p.bStride], read);
-        r3 = select(vec4f(), ${frame.b}[at + 3u * p.bStride], read);
+        r0 = select(vec4f(), ${nameOfB}[at], read);
+        r1 = select(vec4f(), ${nameOfB}[at + p.bStride], read);
+        r2 = select(vec4f(), ${nameOfB}[at + 2u * p.bStride], read);
+        r3 = select(vec4f(), ${nameOfB}[at + 3u * p.bStride], read);
       }
       // One store with a running index: each such place takes seconds to compile.
       tile[i] = vec4f(r0.x, r1.x, r2.x, r3.x);
@@ -93,7 +112,7 @@ function streamed(gpu: Gpu, options: ProductOptions, accumulate: boolean): Dispa
       : `
     for (var i = 0u; i < ${length}u; i++) {
       var v = vec4f();
-      if (inside && first + i < depth) { v = ${frame.b}[p.bOffset + (first + i) * p.bStride + column]; }
+      if (inside && first + i < depth) { v = ${nameOfB}[p.bOffset + (first + i) * p.bStride + column]; }
       tile[i] = v;
     }`;
   const loads = numbers(perLane).map(
@@ -114,12 +133,8 @@ function streamed(gpu: Gpu, options: ProductOptions, accumulate: boolean): Dispa
         let total = subgroupAdd(dot(${numbers(perLane).map((q) => `a${q}`).join(' + ')}, vec4f(1.0)));
         if (lane == 0u) { storeSum(r, select(0.0, sums[r], ${started}) + total); }
       }`;
-  const kernel = framed(frame, `lanes${size}-${length}${accumulate ? '+from-c' : ''}`, {
-    enables: ['subgroups'],
-    workgroup: [size, 1, 1],
-    params: ['band'],
-    // All loop bounds are the same for the whole workgroup, but one may come from a buffer, which the compiler mistrusts.
-    main: `
+  // All loop bounds are the same for the whole workgroup, but one may come from a buffer, which the compiler mistrusts.
+  return `
   let column = group.x * ${size}u + lane;
   let inside = column < p.n / 4u;
   let depth = depthLimit();
@@ -142,13 +157,5 @@ ${steps.join('\n')}
         if (last) { store(r, column, t${length / 4}); } else { c[out] = t${length / 4}; }
       }${sums ? rowSum : ''}
     }
-  }`,
-  });
-  return {
-    kernel,
-    tensors: frame.tensors,
-    params: { ...frame.values, band },
-    workgroups: [columnGroups, bands, 1],
-    flops: 2 * m * n * k,
-  };
+  }`;
 }

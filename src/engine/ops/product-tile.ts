@@ -3,7 +3,7 @@
  * thread a block of 4×4 in registers. Takes every kind and every size. Where the tiles of C are too few to fill a GPU and
  * k is long (weight gradients), k is split among workgroups and a second pass adds the parts in a fixed order.
  */
-import { spread, SPREAD_INDEX, type Dispatch, type Lowering } from '../graph';
+import { spread, SPREAD_INDEX, type Dispatch, type KernelText, type Lowering } from '../graph';
 import { framed, frameOf, INDEX, type ProductOptions } from './product-frame';
 
 /** Threads along a side of the tile: 16 for tiles of 64×64 (256 threads, 16 deep), 8 for 32×32 (64 threads, 8 deep). */
@@ -118,17 +118,22 @@ const grid = (side: TileSide, { m, n }: ProductOptions): [number, number] => [
 export function tile({ gpu }: Lowering, options: ProductOptions, side: TileSide): Dispatch[] {
   const { m, n, k, rowCount, sums } = options;
   const frame = frameOf(options, 1);
-  const { declarations, step } = tileText(options, side, frame.b, gpu.info.software);
+  const write = (): KernelText => {
+    const { declarations, step } = tileText(options, side, frame.b, gpu.info.software);
+    return {
+      declarations: declarations + (rowCount ? LIMITS : ''),
+      main: `${limits(rowCount !== undefined)}${ACCUMULATORS}
+  for (var first = 0u; first < depth; first += ${side}u) {${step}
+  }
+${results(side, 'store(row, column, value);', sums && 'storeSum(row, total);')}`,
+    };
+  };
   return [
     {
       kernel: framed(frame, `tile${4 * side}${gpu.info.software ? '-rolled' : ''}`, {
         workgroup: [side, side, 1],
         params: ['side'],
-        declarations: declarations + (rowCount ? LIMITS : ''),
-        main: `${limits(rowCount !== undefined)}${ACCUMULATORS}
-  for (var first = 0u; first < depth; first += ${side}u) {${step}
-  }
-${results(side, 'store(row, column, value);', sums && 'storeSum(row, total);')}`,
+        write,
       }),
       tensors: frame.tensors,
       params: { ...frame.values, side },
@@ -157,11 +162,10 @@ export function tileSplit(lowering: Lowering, options: ProductOptions, side: Til
   const partialSums = sums && lowering.scratch([parts, m]);
   const inner: ProductOptions = { kind, m, n, k, a, b, c: { tensor: partial }, depthScale, rowCount, sums: partialSums };
   const frame = frameOf(inner, 1);
-  const { declarations, step } = tileText(inner, side, frame.b, lowering.gpu.info.software);
-  const multiply: Dispatch = {
-    kernel: framed(frame, `tile${4 * side}-split${lowering.gpu.info.software ? '-rolled' : ''}`, {
-      workgroup: [side, side, 1],
-      params: ['side', 'part'],
+  const { software } = lowering.gpu.info;
+  const write = (): KernelText => {
+    const { declarations, step } = tileText(inner, side, frame.b, software);
+    return {
       declarations: declarations + (rowCount ? LIMITS : ''),
       main: `${limits(rowCount !== undefined).replace('let depth = ', 'let whole = ')}${ACCUMULATORS}
   let depth = min(whole, (group.z + 1u) * p.part);
@@ -172,6 +176,13 @@ ${results(
         'c[(group.z * p.m + row) * p.n + column] = value;',
         sums && 'sums[group.z * p.m + row] = total;',
       )}`,
+    };
+  };
+  const multiply: Dispatch = {
+    kernel: framed(frame, `tile${4 * side}-split${software ? '-rolled' : ''}`, {
+      workgroup: [side, side, 1],
+      params: ['side', 'part'],
+      write,
     }),
     tensors: frame.tensors,
     params: { ...frame.values, side, part },
@@ -194,7 +205,8 @@ ${results(
     kernel: framed(outer, 'parts', {
       workgroup: [64, 1, 1],
       params: ['parts'],
-      main: `
+      write: () => ({
+        main: `
   let i = ${SPREAD_INDEX} * 64u + lane;
   let row = i / p.n;
   let column = i % p.n;
@@ -211,6 +223,7 @@ ${results(
   }`
       : ''
   }`,
+      }),
     }),
     tensors: outer.tensors,
     params: { ...outer.values, parts },

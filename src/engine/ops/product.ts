@@ -19,7 +19,8 @@ function naive(options: ProductOptions): Dispatch[] {
     {
       kernel: framed(frame, 'naive', {
         workgroup: [8, 8, 1],
-        main: `
+        write: () => ({
+          main: `
   let row = global.y;
   let column = global.x;
   if (row >= rowLimit() || column >= p.n) { return; }
@@ -38,6 +39,7 @@ function naive(options: ProductOptions): Dispatch[] {
   }
   store(row, column, total);
   ${sums ? 'if (column == 0u) { storeSum(row, rowTotal); }' : ''}`,
+        }),
       }),
       tensors: frame.tensors,
       params: frame.values,
