@@ -144,7 +144,8 @@ export class IndexedDataset {
     const known = this.orders.get(key);
     if (known) return known;
     if (this.orders.size >= KEPT_LISTS) this.orders.clear();
-    const order = orderOf(this, sort);
+    const byPath = sort.by === 'path' && !sort.descending ? undefined : this.order({ by: 'path' });
+    const order = orderOf(this, sort, byPath);
     this.orders.set(key, order);
     return order;
   }
@@ -160,12 +161,11 @@ export class IndexedDataset {
       const { size } = this.columns;
       const order = this.order(sort);
       const ids = new Uint32Array(order.length);
-      let [count, bytes] = [0, 0];
-      for (const picture of order) {
-        if (fails[picture] !== 0) continue;
-        ids[count++] = picture;
-        bytes += size[picture]!;
-      }
+      let count = 0;
+      for (let i = 0; i < order.length; i++) if (fails[order[i]!] === 0) ids[count++] = order[i]!;
+      // In the order of the columns: a million reads here and there would take as long as the sort.
+      let bytes = 0;
+      for (let i = 0; i < fails.length; i++) if (fails[i] === 0) bytes += size[i]!;
       return { ids: ids.slice(0, count), bytes };
     });
   }
