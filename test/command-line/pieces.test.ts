@@ -6,6 +6,7 @@ import { givenOptions, plainWords } from '../../src/engine/cli/recipe-flags';
 import { describeRecipe } from '../../src/engine/cli/recipe-file';
 import { screenView, shellWord } from '../../src/engine/cli/run-view';
 import { bar, makeScreen } from '../../src/engine/cli/screen';
+import { evaluationShortSide } from '../../src/engine/data';
 import { parseTimmConfig, timmArchitecture, timmConfig } from '../../src/engine/cli/timm-config';
 import { resolveRecipe } from '../../src/engine/ibot/recipe';
 import type { StepEvent } from '../../src/engine/runs';
@@ -206,6 +207,13 @@ describe("timm's description of a model", () => {
       model_args: { img_size: 112, patch_size: 8, embed_dim: 384, depth: 7, num_heads: 6, mlp_ratio: 4, num_classes: 0 },
       pretrained_cfg: { input_size: [3, 112, 112], mean, std, crop_pct: 0.875, interpolation: 'bicubic', num_classes: 0 },
     });
+  });
+
+  it('leads to the side that pictures have here', () => {
+    for (let imgSize = 8; imgSize <= 640; imgSize += 2) {
+      const { pretrained_cfg } = timmConfig({ ...model, imgSize }, mean, std) as { pretrained_cfg: { crop_pct: number } };
+      expect(Math.floor(imgSize / pretrained_cfg.crop_pct), String(imgSize)).toBe(evaluationShortSide(imgSize));
+    }
   });
 
   it('is read back', () => {

@@ -3,6 +3,7 @@
  * arguments that differ, and how pictures are prepared.
  */
 import { z } from 'zod';
+import { evaluationShortSide } from '../data';
 import { UserError } from '../errors';
 import type { VitConfig } from '../nn';
 
@@ -20,6 +21,15 @@ const families: Record<number, { name: string; patches: readonly number[] }> = {
 export function timmArchitecture({ embedDim, patchSize }: Pick<VitConfig, 'embedDim' | 'patchSize'>): string {
   const family = families[embedDim] ?? families[192]!;
   return `${family.name}_patch${family.patches.includes(patchSize) ? patchSize : 16}_224`;
+}
+
+/**
+ * timm makes the short side ⌊size / crop_pct⌋ (timm/data/transforms_factory.py) where evaluation here rounds: the share that leads
+ * to the same side, so that its features are the same.
+ */
+function cropShare(size: number): number {
+  const shortSide = evaluationShortSide(size);
+  return Math.floor(size / 0.875) === shortSide ? 0.875 : size / (shortSide + 0.5);
 }
 
 /** What `timm.create_model('local-dir:…' or 'hf-hub:…')` reads. No classifier: features of the class token. */
@@ -48,7 +58,7 @@ export function timmConfig(model: VitConfig, mean: Colour, std: Colour): object 
       input_size: [3, imgSize, imgSize],
       fixed_input_size: true,
       interpolation: 'bicubic',
-      crop_pct: 0.875,
+      crop_pct: cropShare(imgSize),
       crop_mode: 'center',
       mean,
       std,
