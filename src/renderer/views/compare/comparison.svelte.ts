@@ -113,15 +113,17 @@ export class Comparison {
     }
   }
 
-  lines({ name, each, untrained, smooth, format }: ComparedChart, runs: readonly Drawn[]): Line[] {
+  /** In small charts colours alone tell which is which: names stand over them. */
+  lines({ name, each, untrained, smooth, format, large }: ComparedChart, runs: readonly Drawn[]): Line[] {
     return runs.flatMap(({ run, label, colour }) => {
       const measured = this.#measured.get(run);
       if (!measured) return [];
-      if (each === 'step') return [stepLine(measured, name as never, label, colour, smooth ? { smooth: true } : {})].map(withoutBand);
+      const unnamed = large ? {} : { end: '' };
+      if (each === 'step') return [{ ...withoutBand(stepLine(measured, name as never, label, colour, smooth ? { smooth: true } : {})), ...unnamed }];
       const first = this.aligned || !measured.frame ? null : (untrained?.(measured.frame) ?? null);
       const line = epochLine(measured, name as never, label, colour, { first });
       const last = lastFinite(line.y);
-      return [last < 0 || !format ? line : { ...line, end: format(line.y[last]!) }];
+      return [{ ...line, ...(large && format && last >= 0 ? { end: format(line.y[last]!) } : unnamed) }];
     });
   }
 
