@@ -137,7 +137,7 @@ export class EpochEvaluator {
       return {
         knn: bank ? await this.knn(this.labelled(bank, dimension), this.labelled(heldOut, dimension), dimension, signal) : null,
         retrieval: await viewRetrieval(first.rows, second.rows, dimension, signal),
-        rank: rankRows.length > 0 ? effectiveRank(rowsOf(heldOut.rows, rankRows, dimension), dimension) : null,
+        rank: rankRows.length > 0 ? await effectiveRank(rowsOf(heldOut.rows, rankRows, dimension), dimension) : null,
       };
     } finally {
       extractor.destroy();

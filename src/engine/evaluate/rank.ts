@@ -1,22 +1,38 @@
 /**
  * Effective rank of features: exp of the entropy of the normalised singular values (RankMe, Garrido et al. 2023,
  * equations 1 and 2; Roy and Vetterli 2007). A collapsing network shows as a falling rank, whatever the loss says.
+ * Some hundred million operations for a network of usual width: others get their turn in between.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+const BETWEEN_TURNS_MS = 10;
+
+/** Gives others their turn where the last one is a while ago. */
+function turns(): () => Promise<void> {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last < BETWEEN_TURNS_MS) return;
+    await nextTurn();
+    last = performance.now();
+  };
+}
+type Turn = ReturnType<typeof turns>;
 
 /**
  * `features` is [rows, dimension]; the result lies between 1 and min(rows, dimension), 0 for no or only zero rows, NaN
  * where a feature is not finite. With `centre` the mean row is subtracted first, which RankMe does not do.
  */
-export function effectiveRank(features: Float32Array, dimension: number, centre = false): number {
+export async function effectiveRank(features: Float32Array, dimension: number, centre = false): Promise<number> {
   const rows = features.length / dimension;
   if (rows === 0) return 0;
   const values = Float64Array.from(features);
   if (centre) subtractMean(values, rows, dimension);
   // Squared singular values are the eigenvalues of the smaller of X Xᵀ and Xᵀ X.
+  const turn = turns();
   const eigenvalues =
     rows < dimension
-      ? symmetricEigenvalues(gramOfRows(values, rows, dimension), rows)
-      : symmetricEigenvalues(gramOfColumns(values, rows, dimension), dimension);
+      ? await symmetricEigenvalues(await gramOfRows(values, rows, dimension, turn), rows)
+      : await symmetricEigenvalues(await gramOfColumns(values, rows, dimension, turn), dimension);
   if (eigenvalues.some(Number.isNaN)) return NaN;
   const noise = Math.max(...eigenvalues) * eigenvalues.length * Number.EPSILON;
   const singular = eigenvalues.map((value) => (value > noise ? Math.sqrt(value) : 0));
@@ -34,9 +50,10 @@ function subtractMean(values: Float64Array, rows: number, dimension: number): vo
   }
 }
 
-function gramOfRows(x: Float64Array, rows: number, dimension: number): Float64Array {
+async function gramOfRows(x: Float64Array, rows: number, dimension: number, turn: Turn): Promise<Float64Array> {
   const gram = new Float64Array(rows * rows);
   for (let i = 0; i < rows; i++) {
+    await turn();
     for (let j = 0; j <= i; j++) {
       let sum = 0;
       for (let c = 0; c < dimension; c++) sum += x[i * dimension + c]! * x[j * dimension + c]!;
@@ -47,9 +64,10 @@ function gramOfRows(x: Float64Array, rows: number, dimension: number): Float64Ar
   return gram;
 }
 
-function gramOfColumns(x: Float64Array, rows: number, dimension: number): Float64Array {
+async function gramOfColumns(x: Float64Array, rows: number, dimension: number, turn: Turn): Promise<Float64Array> {
   const gram = new Float64Array(dimension * dimension);
   for (let row = 0; row < rows; row++) {
+    await turn();
     const start = row * dimension;
     for (let i = 0; i < dimension; i++) {
       const value = x[start + i]!;
@@ -61,19 +79,20 @@ function gramOfColumns(x: Float64Array, rows: number, dimension: number): Float6
 }
 
 /** Eigenvalues of a symmetric matrix [n, n], in no order; NaN where it is not finite. Overwrites the matrix. */
-export function symmetricEigenvalues(matrix: Float64Array, n: number): Float64Array {
+export async function symmetricEigenvalues(matrix: Float64Array, n: number): Promise<Float64Array> {
   if (matrix.some((value) => !Number.isFinite(value))) return new Float64Array(n).fill(NaN);
-  const { diagonal, beside } = tridiagonalise(matrix, n);
+  const { diagonal, beside } = await tridiagonalise(matrix, n, turns());
   return tridiagonalEigenvalues(diagonal, beside);
 }
 
 /** Householder reflections (Golub and Van Loan, Matrix Computations, algorithm 8.3.1): the tridiagonal form. */
-function tridiagonalise(a: Float64Array, n: number): { diagonal: Float64Array; beside: Float64Array } {
+async function tridiagonalise(a: Float64Array, n: number, turn: Turn): Promise<{ diagonal: Float64Array; beside: Float64Array }> {
   const diagonal = new Float64Array(n);
   const beside = new Float64Array(n);
   const v = new Float64Array(n);
   const p = new Float64Array(n);
   for (let k = 0; k < n - 2; k++) {
+    await turn();
     let squares = 0;
     for (let i = k + 1; i < n; i++) squares += a[i * n + k]! * a[i * n + k]!;
     const head = a[(k + 1) * n + k]!;

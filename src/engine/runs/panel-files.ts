@@ -5,6 +5,7 @@
  */
 import { mkdir, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { colours, type ColourBasis } from '../evaluate';
 import { openSafetensors, readSafetensors, toFloat32, writeSafetensors, type SafetensorsContents } from '../formats';
 
@@ -39,6 +40,18 @@ export interface PanelContents extends PanelHead {
   features: Float32Array;
 }
 
+const picturesSchema = z.object({
+  paths: z.string().transform((text, context) => {
+    try {
+      return z.array(z.string()).parse(JSON.parse(text));
+    } catch {
+      context.addIssue({ code: 'custom', message: 'is not a list of paths' });
+      return z.NEVER;
+    }
+  }),
+  patchSize: z.coerce.number().int().positive(),
+});
+
 const PICTURES = 'pictures.safetensors';
 const BASIS = 'basis.safetensors';
 const NAME = /^step-(\d{8,})\.safetensors$/;
@@ -65,13 +78,14 @@ export async function writePictures(folder: string, { paths, size, patchSize, rg
 export async function readPictures(folder: string): Promise<PanelPictures | undefined> {
   const file = await readOrNone(join(folder, PICTURES));
   const rgb = file?.tensors.get('rgb');
-  if (!file || !rgb) return undefined;
+  const about = picturesSchema.safeParse(file?.metadata).data;
+  if (!rgb || !about) return undefined;
   const [count = 0, size = 0] = rgb.shape;
   const bytes = bytesOf(rgb.data);
+  if (about.paths.length !== count || bytes.length !== count * size * size * 3 || size % about.patchSize !== 0) return undefined;
   return {
-    paths: JSON.parse(file.metadata?.paths ?? '[]') as string[],
+    ...about,
     size,
-    patchSize: Number(file.metadata?.patchSize),
     rgb: Array.from({ length: count }, (_, i) => bytes.slice(i * size * size * 3, (i + 1) * size * size * 3)),
   };
 }

@@ -163,7 +163,7 @@ describe('effective rank', () => {
     return Math.exp(-singular.reduce((total, value) => total + (value / sum) * Math.log(value / sum), 0));
   };
 
-  it('is exp of the entropy of the singular values, for wide and tall features', () => {
+  it('is exp of the entropy of the singular values, for wide and tall features', async () => {
     const singular = [5, 3, 1, 0.25];
     const tall = new Float32Array(7 * 4);
     const wide = new Float32Array(4 * 7);
@@ -171,25 +171,38 @@ describe('effective rank', () => {
       tall[i * 4 + i] = value;
       wide[i * 7 + i] = -value;
     });
-    expect(effectiveRank(tall, 4)).toBeCloseTo(fromEntropy(singular), 6);
-    expect(effectiveRank(wide, 7)).toBeCloseTo(fromEntropy(singular), 6);
+    expect(await effectiveRank(tall, 4)).toBeCloseTo(fromEntropy(singular), 6);
+    expect(await effectiveRank(wide, 7)).toBeCloseTo(fromEntropy(singular), 6);
   });
 
-  it('is 1 for one direction, nearly full for noise, and does not count a mean that is taken away', () => {
+  it('is 1 for one direction, nearly full for noise, and does not count a mean that is taken away', async () => {
     const direction = normals(6);
     const line = Float32Array.from({ length: 60 }, (_, i) => direction[i % 6]! * (1 + Math.floor(i / 6)));
-    expect(effectiveRank(line, 6)).toBeCloseTo(1, 4);
+    expect(await effectiveRank(line, 6)).toBeCloseTo(1, 4);
     const noise = normals(400 * 8);
-    expect(effectiveRank(noise, 8)).toBeGreaterThan(7.9);
+    expect(await effectiveRank(noise, 8)).toBeGreaterThan(7.9);
     const shifted = noise.map((value) => value + 1000);
-    expect(effectiveRank(shifted, 8)).toBeLessThan(1.2);
-    expect(effectiveRank(shifted, 8, true)).toBeGreaterThan(7.9);
-    expect(effectiveRank(new Float32Array(12), 4)).toBe(0);
-    expect(effectiveRank(new Float32Array(0), 4)).toBe(0);
-    expect(effectiveRank(Float32Array.of(1, NaN), 2)).toBeNaN();
+    expect(await effectiveRank(shifted, 8)).toBeLessThan(1.2);
+    expect(await effectiveRank(shifted, 8, true)).toBeGreaterThan(7.9);
+    expect(await effectiveRank(new Float32Array(12), 4)).toBe(0);
+    expect(await effectiveRank(new Float32Array(0), 4)).toBe(0);
+    expect(await effectiveRank(Float32Array.of(1, NaN), 2)).toBeNaN();
   });
 
-  it('comes from eigenvalues that are right for dense, tridiagonal and degenerate matrices', () => {
+  it('gives others their turn while it is computed', async () => {
+    let turns = 0;
+    let isOver = false;
+    const count = (): void => {
+      turns++;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    await effectiveRank(normals(1500 * 256), 256);
+    isOver = true;
+    expect(turns).toBeGreaterThan(2);
+  });
+
+  it('comes from eigenvalues that are right for dense, tridiagonal and degenerate matrices', async () => {
     const sorted = (values: Float64Array): number[] => [...values].sort((a, b) => a - b);
     for (const n of [1, 2, 3, 33, 64]) {
       // 2 on the diagonal, −1 beside it: eigenvalues 2 − 2 cos(π k / (n + 1)).
@@ -198,7 +211,7 @@ describe('effective rank', () => {
         second[i * n + i] = 2;
         if (i > 0) second[i * n + i - 1] = second[(i - 1) * n + i] = -1;
       }
-      sorted(symmetricEigenvalues(second, n)).forEach((value, k) => {
+      sorted(await symmetricEigenvalues(second, n)).forEach((value, k) => {
         expect(value).toBeCloseTo(2 - 2 * Math.cos((Math.PI * (k + 1)) / (n + 1)), 10);
       });
       // D turned by the reflection 1 − 2 u uᵀ, with an eigenvalue repeated.
@@ -214,7 +227,7 @@ describe('effective rank', () => {
           }
         }
       }
-      sorted(symmetricEigenvalues(dense, n)).forEach((value, k) => expect(value).toBeCloseTo(wanted[k]!, 9));
+      sorted(await symmetricEigenvalues(dense, n)).forEach((value, k) => expect(value).toBeCloseTo(wanted[k]!, 9));
     }
   });
 });
