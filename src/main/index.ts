@@ -15,8 +15,9 @@ import { TrayIcon } from './tray';
 import { openWindow } from './window';
 import { giveWindowsPorts } from './window-ports';
 
-/** The engine may save for a minute (host/main.ts). */
-const engineEndLimitMs = 65_000;
+/** For the engine to end; with a run that is going it may save for a minute (host/main.ts). */
+const endLimitMs = 20_000;
+const savingLimitMs = 65_000;
 
 app.setName('iBOT Workbench');
 if (process.env.IBOT_USER_DATA) app.setPath('userData', process.env.IBOT_USER_DATA);
@@ -63,6 +64,8 @@ function start(): void {
   };
   const closing = new Closing({ settings, topics, engine, log, toTray, quit: () => app.quit() });
 
+  const endEngine = (): Promise<void> => supervisor.close(closing.runIsGoing ? savingLimitMs : endLimitMs);
+
   giveWindowsPorts(new Relay(supervisor, desktopService({ settings, supervisor, engine, closing }), topics), log);
   supervisor.onGone(() => closing.forget());
   recoverAfterCrashes(supervisor, engine);
@@ -84,9 +87,10 @@ function start(): void {
     if (quitting || closing.mustAsk) return;
     event.preventDefault();
     quitting = true;
-    void supervisor.close(engineEndLimitMs).finally(() => app.quit());
+    void endEngine().finally(() => app.quit());
   });
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void endNow(supervisor));
+  // The system ends the program: the engine is let go, and saves what it saves when its channel closes.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void endEngine().finally(() => app.exit(0)));
 
   supervisor.start();
   show();
@@ -104,8 +108,3 @@ function applyAppearance(settings: SettingsStore, window: () => BrowserWindow | 
   });
 }
 
-/** The system ends the program: the engine is let go, and saves what it saves when its channel closes. */
-async function endNow(supervisor: Supervisor): Promise<void> {
-  await supervisor.close(engineEndLimitMs);
-  app.exit(0);
-}
