@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { root, setUp } from '../../scripts/set-up.mjs';
 import { makeSample } from '../../src/engine/data/sample';
 import { temporaryFolder } from '../support/temporary-folder';
 import { endDisplay, launch, prepare, type LaunchedApp } from './support/launch';
@@ -18,6 +21,18 @@ describe('the monitor of a run', () => {
     ...{ embed_dim: 32, depth: 2, num_heads: 2, patch_size: 8, global_crops_size: 32, local_crops_number: 0 },
     ...{ out_dim: 64, patch_out_dim: 64, head_hidden_dim: 64, head_bottleneck_dim: 32 },
     ...{ batch_size: 8, epochs: 40, warmup_epochs: 2, warmup_teacher_temp_epochs: 4, workers: 1 },
+  };
+
+  /** In the library, by a command of its own. */
+  const trainByCommand = async (run: string, changes: Record<string, number>) => {
+    const words = Object.entries({ ...options, ...changes }).flatMap(([option, value]) => [`--${option}`, String(value)]);
+    const place = join(shell.library, 'runs', run);
+    const env = await setUp(['driver', 'engine']);
+    return spawn(process.execPath, [join(root, 'out', 'engine', 'main.js'), 'train', pictures, '--out', place, ...words], { env, stdio: 'ignore' });
+  };
+  const show = async (run: string) => {
+    await shell.page.evaluate((address) => (location.hash = address), `#/run/${run}`);
+    await shell.page.getByRole('heading', { level: 1, name: run }).waitFor({ timeout: slowMs });
   };
 
   beforeAll(async () => {
@@ -166,6 +181,37 @@ describe('the monitor of a run', () => {
     await expect.poll(colours).toBe(now);
     expect(await shell.barriers()).toEqual([]);
     await shell.screenshot('monitor-done');
+    expect(shell.problems).toEqual([]);
+  });
+
+  test('tells what failed where, and leads to a new run that does better', async () => {
+    const { page } = shell;
+    await once(await trainByCommand('too steep', { lr: 1e12, clip_grad: 0, warmup_epochs: 0 }), 'close');
+    await show('too steep');
+    await says('Failed');
+    await page.getByRole('alert').filter({ hasText: 'A value was not finite at step' }).waitFor({ timeout: slowMs });
+    expect(await shell.barriers()).toEqual([]);
+    await shell.screenshot('monitor-failed');
+    await page.getByRole('listitem').filter({ hasText: 'gradients clipped at 3' }).getByRole('button', { name: 'Set it up' }).click();
+    await page.getByRole('heading', { level: 1, name: 'New run' }).waitFor();
+    await page.getByLabel('Search the options').fill('clip_grad', { timeout: slowMs });
+    await expect.poll(() => page.locator('.option input').first().inputValue(), { timeout: slowMs }).toBe('3');
+  });
+
+  test('watches a run of the command line, and can go on with it when that ended without a word', async () => {
+    const command = await trainByCommand('elsewhere', { epochs: 5000 });
+    try {
+      await expect.poll(() => shell.page.evaluate(() => document.body.textContent), { timeout: slowMs }).toContain('elsewhere');
+      await show('elsewhere');
+      await says('trained at the command line');
+      await expect.poll(stepOf, { timeout: slowMs }).toBeGreaterThan(10);
+      expect(await status().getByRole('button').count()).toBe(0);
+      await shell.screenshot('monitor-foreign');
+    } finally {
+      command.kill('SIGKILL');
+    }
+    await says('Interrupted');
+    expect(await status().getByRole('button', { name: 'Go on' }).isEnabled()).toBe(true);
     expect(shell.problems).toEqual([]);
   });
 });

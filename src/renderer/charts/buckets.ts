@@ -31,7 +31,7 @@ export interface NewSteps<Name extends string> extends Places {
 }
 
 /** How many buckets a curve may have before it is halved. */
-export const MOST_BUCKETS = 2400;
+export const MOST_BUCKETS = 2000;
 
 /** The curve with the new steps; undefined where they do not continue it, so that it has to be asked for anew. */
 export function append<Name extends string>(

@@ -28,6 +28,8 @@ export interface PlotSetting {
 const font = "11px 'Inter Variable', Inter, system-ui, sans-serif";
 const widths = { main: 2, line: 1.5, dots: 1.5, planned: 1 };
 const bandShare = 0.16;
+/** Nearer to each other than this, dots would be no more than a thick line. */
+const dotSpace = 9;
 const characterWidth = 6.4;
 const rawShare = () => Number(resolved('var(--raw)')) || 0.3;
 
@@ -38,7 +40,7 @@ export function makePlot(host: HTMLElement, data: uPlot.AlignedData, setting: Pl
     {
       width: setting.width,
       height: setting.height,
-      padding: [8, 10, setting.xLabels ? 0 : 8, 0],
+      padding: [8, 16, setting.xLabels ? 0 : 8, 0],
       legend: { show: false },
       cursor: {
         x: false,
@@ -108,6 +110,11 @@ function seriesOf({ line, kind, y }: Stroke): uPlot.Series {
     spanGaps: look === 'dots',
     ...(look === 'planned' ? { dash: [2, 3] } : {}),
     // One point alone would not be seen as a line.
-    points: { show: look === 'dots' || y.length === 1, size: 5, width: 0, fill: () => resolved(colour) },
+    points: {
+      show: (plot, _series, from, to) => y.length === 1 || (look === 'dots' && (to - from) * dotSpace <= plot.bbox.width / devicePixelRatio),
+      size: 5,
+      width: 0,
+      fill: () => resolved(colour),
+    },
   };
 }

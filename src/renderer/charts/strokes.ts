@@ -21,7 +21,8 @@ export function strokesOf(lines: readonly Line[], smoothing: number): Stroke[] {
       { line, kind: 'low' as const, x, y: band.low },
     ];
   });
-  const raws = lines.filter(smoothed).map((line) => ({ line, kind: 'raw' as const, x: line.x, y: line.y }));
+  // A band shows all that was measured, too.
+  const raws = lines.filter((line) => smoothed(line) && !line.band).map((line) => ({ line, kind: 'raw' as const, x: line.x, y: line.y }));
   const mains = lines.map((line) => {
     if (smoothed(line)) return { line, kind: 'main' as const, x: line.x, y: smooth(line.y, smoothing) };
     return { line, kind: 'main' as const, ...(line.look === 'dots' ? withoutGaps(line.x, line.y) : { x: line.x, y: line.y }) };

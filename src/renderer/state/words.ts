@@ -1,8 +1,10 @@
 /** Numbers as people read them, with units. */
-const whole = new Intl.NumberFormat('en');
+const formats: Intl.NumberFormat[] = [];
+/** Made once for each number of digits: making one takes as long as formatting hundreds. */
+const formatOf = (digits: number): Intl.NumberFormat =>
+  (formats[digits] ??= new Intl.NumberFormat('en', { minimumFractionDigits: digits, maximumFractionDigits: digits }));
 
-export const number = (value: number, digits = 0): string =>
-  digits === 0 ? whole.format(Math.round(value)) : value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+export const number = (value: number, digits = 0): string => formatOf(digits).format(digits === 0 ? Math.round(value) : value);
 
 /** "1 picture", "18,204 pictures". */
 export const plural = (count: number, one: string, many = `${one}s`): string => `${number(count)} ${count === 1 ? one : many}`;

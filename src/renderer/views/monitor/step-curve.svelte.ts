@@ -15,7 +15,7 @@ interface Detail {
 }
 
 /** Points across a chart; more are not seen. */
-const buckets = 1200;
+const buckets = 1000;
 /** Part of what is shown that is fetched on either side, so that moving a little needs no asking. */
 const around = 0.25;
 const series = [...stepSeries.options];
