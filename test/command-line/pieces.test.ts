@@ -170,6 +170,20 @@ describe('Ctrl-C', () => {
     expect(await press(550)).toEqual({ first: 1, exits: [130], aborted: true });
   });
 
+  it('is not pressed by a terminal that is closed, however often and late that is told', async () => {
+    const exits: number[] = [];
+    let first = 0;
+    const interrupts = listenForInterrupts(
+      () => first++,
+      (status) => exits.push(status),
+    );
+    process.emit('SIGHUP');
+    await new Promise((resolve) => setTimeout(resolve, 550));
+    process.emit('SIGHUP');
+    interrupts.release();
+    expect({ first, exits, aborted: interrupts.signal.aborted }).toEqual({ first: 1, exits: [], aborted: true });
+  });
+
   it('is not pressed by a reader that goes away, which asks for the orderly end alone', () => {
     expect(readerIsGone()).toBe(false);
     const exits: number[] = [];

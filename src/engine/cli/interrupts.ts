@@ -26,7 +26,10 @@ export function readerIsGone(): boolean {
   return listening.size > 0;
 }
 
-/** Listens for SIGINT, SIGTERM and SIGHUP. `onFirst` can say what happens now; a second one exits with status 130. */
+/**
+ * Listens for SIGINT, SIGTERM and SIGHUP. `onFirst` can say what happens now; a second one exits with status 130. A hang-up is
+ * nobody's second: a terminal that is closed tells it to every process, and they tell it to each other.
+ */
 export function listenForInterrupts(onFirst: () => void, exit: (status: number) => void = process.exit): Interrupts {
   const controller = new AbortController();
   let last = -Infinity;
@@ -44,13 +47,15 @@ export function listenForInterrupts(onFirst: () => void, exit: (status: number) 
     pressed = true;
     end();
   };
-  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  for (const signal of signals) process.on(signal, handle);
+  const presses: NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];
+  for (const signal of presses) process.on(signal, handle);
+  process.on('SIGHUP', end);
   listening.add(end);
   return {
     signal: controller.signal,
     release: () => {
-      for (const signal of signals) process.off(signal, handle);
+      for (const signal of presses) process.off(signal, handle);
+      process.off('SIGHUP', end);
       listening.delete(end);
     },
   };
