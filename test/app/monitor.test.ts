@@ -148,7 +148,7 @@ describe('the monitor of a run', () => {
     await says(/Training|Measuring/);
     await button('Save a checkpoint now').click();
     await page.getByRole('status').filter({ hasText: /Step [\d,]+ is saved/ }).first().waitFor({ timeout: slowMs });
-    await button('More').and(page.locator('main .head button')).click();
+    await page.locator('main').getByRole('button', { name: 'More', exact: true }).click();
     await page.getByRole('menuitem', { name: 'Stop without saving' }).click();
     await page.getByRole('dialog').getByText(/would be lost|Everything is saved/).waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Stop and save' }).click();
