@@ -12,6 +12,7 @@ import { splitIndices, type Manifest } from './manifest';
 import { MetPictures, MOST_FAILING, tooManyUnreadable } from './met-pictures';
 import { epochOrder } from './order';
 import { PictureSource } from './picture-source';
+import { requirePictures } from './pictures-gone';
 import type { Problem } from './problems';
 import { standIns } from './stand-ins';
 
@@ -119,7 +120,7 @@ export class BatchLoader {
   /**
    * The batch of a step, 0 ≤ step < `batchesPerEpoch`; starts making the next ones.
    * @throws UserError when more than a tenth of the pictures met so far, in the batches handed out and in this one, cannot
-   *   be read (unless allowed), or when none can.
+   *   be read (unless allowed), or when none can. PicturesGoneError when it is their folder that is not there.
    */
   async batch(epoch: number, step: number): Promise<Batch> {
     if (!(step >= 0 && step < this.batchesPerEpoch)) {
@@ -172,6 +173,8 @@ export class BatchLoader {
     const own = await Promise.all(
       Array.from({ length: batchSize }, (_, slot) => this.loadOne(this.training[order[first + slot]!]!, epoch)),
     );
+    // Pictures that all went away with their folder count for nothing, and nothing is trained on in their place.
+    if (own.some((slot) => !slot)) await requirePictures(this.options.manifest);
     const taken = new Set<number>();
     own.forEach((slot, i) => {
       this.meet(met, this.training[order[first + i]!]!);

@@ -26,7 +26,7 @@ class DiskFullError extends UserError {
   constructor(folder: string, needed: number, free: number) {
     super(
       `The disk of ${folder} has ${readableBytes(free)} left and a checkpoint needs ${readableBytes(needed)}: ` +
-        'free some space, then go on with ibot resume.',
+        'free some space, then continue the run (on the command line: ibot resume).',
     );
     this.name = 'DiskFullError';
   }

@@ -1,6 +1,5 @@
 /** Starting a run and taking one up again. The parts are put together in `make-run.ts`, the loop is in `training-run.ts`. */
-import { stat } from 'node:fs/promises';
-import { readManifest, splitIndices, touchedPictures, writeManifest, type Manifest, type Problem } from '../data';
+import { readManifest, requirePictures, splitIndices, touchedPictures, writeManifest, type Manifest, type Problem } from '../data';
 import { UserError } from '../errors';
 import { Network, networkConfigOf, trainingSchedules, type Recipe } from '../ibot';
 import { closingAll, type Closable } from './closing-all';
@@ -134,10 +133,7 @@ export async function resumeTraining(options: ResumeOptions): Promise<DoneEvent>
     if (hash !== record.data.manifestHash) {
       throw new UserError(`${folder.manifestFile} was changed since the run began: the run cannot go on with other pictures.`);
     }
-    const root = await stat(manifest.root).catch(() => undefined);
-    if (!root?.isDirectory()) {
-      throw new UserError(`The pictures of this run are not at ${manifest.root} any more: put them back to go on.`);
-    }
+    await requirePictures(manifest);
     const emit = emitter(folder, options);
     const device = deviceRecord(options.gpu);
     // Nothing was computed yet: it begins here, with what is here.

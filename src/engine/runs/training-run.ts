@@ -3,7 +3,7 @@
  * in between. Everything that decides about results depends on (recipe, manifest, step) and on the checkpoint alone.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Batch } from '../data';
+import { PicturesGoneError, requirePictures, type Batch } from '../data';
 import { settingsAt, type StepReport } from '../ibot';
 import { checkpointBytes, writeCheckpoint, type CheckpointContents } from './checkpoint';
 import { EpochProgress } from './epoch-progress';
@@ -57,8 +57,18 @@ export class TrainingRun {
     }
   }
 
-  /** Trains to the end, or until the signal; saves either way. */
+  /** Trains to the end, or until the signal; saves either way, and when the pictures went away. */
   async train(): Promise<DoneEvent> {
+    try {
+      return await this.takeSteps();
+    } catch (error) {
+      // What was computed so far is sound, and goes on when they are back.
+      if (error instanceof PicturesGoneError && this.step > 0) await this.save().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async takeSteps(): Promise<DoneEvent> {
     const { signal, recipe, control, panels } = this.parts;
     await this.measureBaselines();
     // A device or decoder at work in this process must not keep the signal from being heard.
@@ -209,9 +219,12 @@ export class TrainingRun {
     const decision = evaluation.schedule.decide(epoch, isLast);
     let measured: EpochEvaluation | null = null;
     if (decision.evaluate) {
+      // Pictures that cannot be read are left out of what is measured, and this would be all of them.
+      await requirePictures(manifest);
       measured = await evaluation.measure(this.interrupted);
       // Asked to stop meanwhile: the epoch stays open, and is measured when the run goes on.
       if (!measured) return;
+      await requirePictures(manifest);
       const signs = this.health.rank(this.step, measured.teacher.rank, evaluation.untrainedRank);
       for (const { code, message } of signs) this.warn(code, message);
       knn.add(measured);

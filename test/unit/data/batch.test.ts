@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
@@ -10,6 +10,7 @@ import {
   epochOrder,
   makeManifest,
   PictureError,
+  PicturesGoneError,
   splitIndices,
   standIns,
   type Batch,
@@ -302,6 +303,17 @@ describe('BatchLoader with unreadable pictures', () => {
     // Every picture was tried once, and the two that were read before once more.
     expect(run.mock.calls).toHaveLength(9 + 2);
     expect(loader!.problems).toHaveLength(9);
+  });
+
+  it.each(['moved', 'emptied'])('ends at once when the folder was %s, and blames no picture', async (how) => {
+    const { manifest: set, folder } = await make(30, 0);
+    open({ manifest: set, batchSize: 5, prefetch: 0, cacheBytes: 0, allowBad: true });
+    await loader!.batch(0, 0);
+    await rename(folder, `${folder} elsewhere`);
+    if (how === 'emptied') await mkdir(folder);
+    await expect(loader!.batch(0, 1)).rejects.toThrow(PicturesGoneError);
+    expect(loader!.problems).toEqual([]);
+    await rm(`${folder} elsewhere`, { recursive: true });
   });
 
   it('judges by the batches handed out, however far ahead others are made', async () => {

@@ -1,3 +1,4 @@
+import { renameSync } from 'node:fs';
 import { readFile, rm, symlink, truncate, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
@@ -5,7 +6,7 @@ import { makeManifest, type Manifest } from '../../../src/engine/data';
 import { readSafetensors, writeSafetensors, type StoredTensor } from '../../../src/engine/formats';
 import { Gpu, GpuLostError } from '../../../src/engine/gpu';
 import { Trainer } from '../../../src/engine/ibot';
-import { listCheckpoints, NonFiniteError, readRunFolder, runTraining, type EpochEvent } from '../../../src/engine/runs';
+import { listCheckpoints, NonFiniteError, readRunFolder, runTraining, type EpochEvent, type RunEvent } from '../../../src/engine/runs';
 import { recipeHash } from '../../../src/engine/runs/checkpoint';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { picture } from '../data/pictures';
@@ -193,6 +194,26 @@ test.each([0, 2])('a device that is lost, %i ms after a checkpoint, ends the run
   expect((await newestCheckpoint(folder)).equals(await newestCheckpoint(whole.folder))).toBe(true);
 });
 
+test.each([0, 1])('a folder that is moved in the middle ends the run saved, and it goes on to the same bits (knn_every %i)', async (knn_every) => {
+  const recipe = tinyRecipe({ ...options, knn_every });
+  const folder = join(temporaryFolder(), 'run');
+  const elsewhere = `${manifest.root} elsewhere`;
+  const move = (event: RunEvent): void => {
+    // In the first epoch, before all pictures are in memory; or when all of them are, and only measuring may miss them.
+    if (event.event === 'step' && event.step === (knn_every ? 5 : 1)) renameSync(manifest.root, elsewhere);
+  };
+  await expect(start({ manifest, recipe, folder, onEvent: move })).rejects.toThrow(`not at ${manifest.root} any more: put them back`);
+  const { step, state, reason } = await readRunFolder(folder);
+  expect({ state, reason }).toEqual({ state: 'failed', reason: expect.stringContaining('put them back') as string });
+  expect(step).toBeGreaterThan(0);
+  expect((await checkpoints(folder))[0]!.step).toBe(step);
+  renameSync(elsewhere, manifest.root);
+  await resume(folder);
+  const whole = await start({ manifest, recipe });
+  expect((await newestCheckpoint(folder)).equals(await newestCheckpoint(whole.folder))).toBe(true);
+  expect(await readFile(join(folder, 'bad-pictures.txt'), 'utf8')).toBe('');
+});
+
 describe('pictures that cannot be read', () => {
   let pictures: Manifest;
 
@@ -242,6 +263,8 @@ describe('pictures that cannot be read', () => {
 
   test('are all listed when the run ends for them', async () => {
     const { folder } = await start({ manifest: pictures, recipe: oftenSaved, ...stopAfter(2) });
+    // The folder itself is there, and not as empty as where a disk is gone.
+    await put('notes.txt', 'the rest went to the archive');
     for (const { path } of pictures.pictures) await rm(file(path));
     await expect(resume(folder)).rejects.toThrow(/cannot be read/);
     expect(await listed(folder)).toContainEqual({ path: '3.png', reason: 'gone', step: null });
