@@ -47,6 +47,8 @@ export class RunDesk implements RunsAtWork {
   private losses = { run: '', step: -1, count: 0 };
   private ending = false;
   private readonly told = new Map<string, string>();
+  /** Why runs ended in this process, by folder: their records may not say, as a full disk took no more. */
+  private readonly failures = new Map<string, string>();
 
   constructor(private readonly parts: RunDeskParts) {
     const { library, report, settings, options } = parts;
@@ -123,7 +125,7 @@ export class RunDesk implements RunsAtWork {
     const job = this.queue.present.jobs.find(({ folder }) => folder === entry.folder);
     const isOurs = this.live?.folder === entry.folder;
     const isPaused = isOurs && (this.queue.going?.control.isPaused ?? false);
-    return summaryOf(entry, { job, isOurs, isPaused, dataset: this.datasetOf(entry) });
+    return summaryOf(entry, { job, isOurs, isPaused, failure: this.failures.get(entry.folder), dataset: this.datasetOf(entry) });
   }
 
   /** Of the datasets that are there: the one it was made from, else the one that reads its folder. */
@@ -195,6 +197,7 @@ export class RunDesk implements RunsAtWork {
     const entry = await this.registry.refreshOne(job.run);
     const live = new LiveRun(job.run, job.folder, this.datasetOf(entry)?.id ?? null);
     this.live = live;
+    this.failures.delete(job.folder);
     warnings.overForRun(job.run);
     this.tell([entry]);
     this.tellStatus();
@@ -268,6 +271,7 @@ export class RunDesk implements RunsAtWork {
       }
     }
     if (!(error instanceof UserError)) report(error);
+    this.failures.set(job.folder, error instanceof Error ? error.message : String(error));
     warnings.raise(failureOf(error, job.run, live.savedStep !== null));
   }
 

@@ -15,18 +15,20 @@ export interface RunCircumstances {
   /** This process carries it out. */
   isOurs: boolean;
   isPaused: boolean;
+  /** Why it ended in this process. */
+  failure: string | undefined;
   /** Of the datasets that are there now. */
   dataset: { id: string; name: string } | undefined;
 }
 
 const POINTS = 64;
 
-export function runStateOf(entry: RunEntry, { job, isOurs, isPaused }: RunCircumstances): RunState {
+export function runStateOf(entry: RunEntry, { job, isOurs, isPaused, failure }: RunCircumstances): RunState {
   const state = entry.record!.state;
   if (isOurs) return isPaused ? 'paused' : 'running';
   if (job?.state === 'paused') return 'paused';
   if (job?.state === 'waiting' && job.owner === 'workbench') return 'queued';
-  if (state === 'running') return entry.heldElsewhere ? 'running' : 'interrupted';
+  if (state === 'running' && !entry.heldElsewhere) return failure === undefined ? 'interrupted' : 'failed';
   // Made, and taken out of the queue before it began.
   return state === 'queued' ? 'stopped' : state;
 }
@@ -44,7 +46,7 @@ export function summaryOf(entry: RunEntry, circumstances: RunCircumstances): Run
     run: entry.name,
     folder: entry.folder,
     state,
-    reason: reasonOf(entry, state),
+    reason: reasonOf(entry, state, circumstances.failure),
     foreign: state === 'running' && !circumstances.isOurs,
     dataset: circumstances.dataset?.id ?? null,
     datasetName: circumstances.dataset?.name ?? entry.notes.datasetName ?? lastPart(data.root),
@@ -73,9 +75,10 @@ export function summaryOf(entry: RunEntry, circumstances: RunCircumstances): Run
   };
 }
 
-function reasonOf(entry: RunEntry, state: RunState): string | null {
+function reasonOf(entry: RunEntry, state: RunState, failure: string | undefined): string | null {
   if (state === 'interrupted') return 'The program that trained it ended without a word; it goes on from its last checkpoint.';
-  return state === 'stopped' || state === 'failed' ? (entry.record!.reason ?? null) : null;
+  if (state === 'failed') return entry.record!.reason ?? failure ?? null;
+  return state === 'stopped' ? (entry.record!.reason ?? null) : null;
 }
 
 /** What sets a run apart, short. */

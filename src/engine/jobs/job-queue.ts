@@ -21,6 +21,8 @@ export class JobQueue {
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
   private closing = false;
+  /** Jobs that are over, which the file could not be told: the disk was full. */
+  private readonly over = new Set<number>();
 
   constructor(private readonly options: JobQueueOptions) {
     this.file = new QueueFile(options.library.queue);
@@ -237,7 +239,10 @@ export class JobQueue {
       .change((queue) => {
         queue.jobs = queue.jobs.filter((each) => each.job !== job.job);
       })
-      .catch(this.options.defect);
+      .catch((error: unknown) => {
+        this.over.add(job.job);
+        this.options.defect(error);
+      });
     await this.refresh();
     this.look();
   }
@@ -247,7 +252,9 @@ export class JobQueue {
     this.beatAt = Date.now();
     const { going } = this;
     const known = going && this.queue.jobs.find(({ job }) => job === going.job.job);
+    const over = [...this.over];
     await this.file.change((queue) => {
+      queue.jobs = queue.jobs.filter(({ job }) => !over.includes(job));
       for (const job of queue.jobs) {
         if (job.owner !== 'workbench' || (job.state !== 'waiting' && !isOurs(job))) continue;
         job.beat = this.beatAt;
@@ -256,6 +263,7 @@ export class JobQueue {
         }
       }
     });
+    for (const job of over) this.over.delete(job);
   }
 
   private async refresh(): Promise<void> {

@@ -119,7 +119,11 @@ export class QueueFile {
         await writeFile(this.lockFile, text, { flag: 'wx' });
         return;
       } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw fileError(error, this.lockFile);
+        if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
+          // Made, but on a full disk there was no room to fill it.
+          if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') await unlink(this.lockFile).catch(() => undefined);
+          throw fileError(error, this.lockFile);
+        }
       }
       const stale = await this.staleLock();
       if (stale !== undefined) await removeStaleLock(this.lockFile, stale);

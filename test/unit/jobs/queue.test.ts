@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { UserError } from '../../../src/engine/errors';
 import { JobQueue, libraryOfRun, openLibrary, QueueFile, waitForTurn, type LibraryFolders, type StoredJob } from '../../../src/engine/jobs';
 import { ownHolder, type RunControl } from '../../../src/engine/runs';
 import { builtEngine } from '../../support/built-engine';
@@ -156,6 +157,27 @@ describe('the queue of the workbench', () => {
     expect(jobs).toMatchObject([{ run: 'b' }, { run: 'a', state: 'paused', byShutdown: false }]);
     expect(ran).toEqual(['b']);
     expect(await queue.unpause('/a')).toBe(true);
+    await queue.close('discard');
+  });
+
+  test('takes a job out that is over as soon as the disk has room to say so', async () => {
+    const folders = await library();
+    const defects: unknown[] = [];
+    const queue = new JobQueue({
+      ...{ library: folders, savedStep: () => Promise.resolve(0), changed: () => undefined, share: () => 0.1, lookEvery: 20 },
+      carryOut: () => {
+        vi.spyOn(QueueFile.prototype, 'change').mockRejectedValueOnce(new UserError('The disk is full.'));
+        return Promise.resolve();
+      },
+      defect: (error) => defects.push(error),
+    });
+    await queue.open();
+    queue.start();
+    await add(queue, 'a');
+    await until(() => defects.length > 0);
+    expect(await names(folders)).toEqual(['a']);
+    await until(async () => (await names(folders)).length === 0);
+    vi.restoreAllMocks();
     await queue.close('discard');
   });
 });
