@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { UserError } from '../errors';
 import { defaultCacheFolder } from '../gpu/driver-files';
 import { Host, type HostPort } from '../host';
+import { endAfterParent } from './parent-watch';
 import { toEngineSchema, type FromEngine } from '../protocol/supervision';
 
 /** One window's connection. */
@@ -27,6 +28,7 @@ if (!process.send) {
   process.exit(64);
 }
 process.on('disconnect', () => void end());
+endAfterParent(MOST_SAVING_MS + 5000);
 process.on('SIGTERM', () => void end());
 // Ctrl-C at a terminal reaches the whole group; the program decides what it means.
 process.on('SIGINT', () => {});
