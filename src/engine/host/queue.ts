@@ -18,9 +18,11 @@ export function queueArea({ desk }: HostServices): Area {
         if (!(await desk.queue.remove(job)) || !stored) throw notFound('such job in the queue');
         const entry = desk.registry.find(stored.run);
         // One that never began is gone with its place.
-        if (entry?.record?.state === 'queued' && !entry.isElsewhere) await rm(entry.folder, { recursive: true, force: true });
-        const { changed, gone } = await desk.registry.refresh();
-        desk.tell([...changed, ...(entry && !gone.includes(entry.name) ? [entry] : [])], gone);
+        if (entry?.record?.state === 'queued' && !entry.isElsewhere) {
+          await rm(entry.folder, { recursive: true, force: true });
+          await desk.registry.forget(entry.name);
+          desk.tell([], [entry.name]);
+        } else if (entry) desk.tell([entry]);
         return present();
       },
       'queue.hold': async ({ held }) => {

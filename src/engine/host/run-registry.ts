@@ -107,6 +107,8 @@ export class RunRegistry {
   /** Takes it out of the list; files are the caller's. */
   forget(name: string): Promise<void> {
     return this.changes.run(async () => {
+      // A look that began before would bring it back.
+      await this.refreshing?.catch(() => undefined);
       this.entries.delete(name);
       if (this.elsewhere.some((each) => each.name === name)) {
         await this.writeList(this.elsewhere.filter((each) => each.name !== name));
@@ -117,6 +119,7 @@ export class RunRegistry {
   /** The entry has another name and perhaps another folder. */
   moved(from: RunEntry, name: string, folder: string): Promise<RunEntry> {
     return this.changes.run(async () => {
+      await this.refreshing?.catch(() => undefined);
       if (from.isElsewhere) await this.writeList(this.elsewhere.map((each) => (each.name === from.name ? { name, folder } : each)));
       this.entries.delete(from.name);
       const entry = new RunEntry(name, folder, from.isElsewhere);
