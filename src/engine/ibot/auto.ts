@@ -220,5 +220,7 @@ export function chooseAuto(input: AutoInput): AutoChoice {
     reasons: describe(input, recipe, seen, steps, expected),
     hours: expected,
   };
-  return seen < leastViews ? { ...choice, tooShort: { hours: needed } } : choice;
+  // Where the number of passes is what limits, more time would change nothing.
+  const limitedByTime = asked !== undefined || affordable < MOST_EPOCHS;
+  return seen < leastViews && limitedByTime ? { ...choice, tooShort: { hours: needed } } : choice;
 }

@@ -40,6 +40,12 @@ describe('auto', () => {
     expect(recipe.blur_radius[1]).toBeCloseTo((2 * 48) / 224, 2);
   });
 
+  test('more time is not asked for where the passes over a few pictures are what limits', () => {
+    const { recipe, tooShort } = chooseAuto({ ...slow, pictures: 20, hours: 5 });
+    expect(recipe.epochs).toBe(800);
+    expect(tooShort).toBeUndefined();
+  });
+
   test('says that the time is too short, and how much would do, however it is limited', () => {
     for (const limited of [{ hours: 0.01 }, { given: { epochs: 0.5 } }]) {
       const { tooShort } = chooseAuto({ ...slow, ...limited });
