@@ -24,12 +24,13 @@ async function serve() {
   return runNode(['--enable-source-maps', join(root, 'out', 'engine', 'main.js'), 'serve', ...process.argv.slice(2)], environment);
 }
 
-/** Runs the window to its end; Ctrl-C reaches it through the process group, other signals are handed on. */
+/** Runs the window to its end; Ctrl-C at a terminal reaches it through the process group, other signals are handed on. */
 function runElectron({ executable, parameters }, environment) {
   const child = spawn(executable, [...parameters, ...process.argv.slice(2)], { cwd: root, env: environment, stdio: 'inherit' });
   const handOn = (signal) => child.kill(signal);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, handOn);
-  process.on('SIGINT', () => {});
+  const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  process.on('SIGINT', (signal) => atTerminal || handOn(signal));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status, signal) => resolve(signal ? 1 : status));

@@ -2,7 +2,6 @@ import type { BrowserWindow } from 'electron';
 import type { Params } from '../engine/protocol';
 import type { EngineClient } from '../engine/supervise';
 import type { DesktopTopics } from './desktop-topics';
-import type { Log } from './log';
 import type { SettingsStore } from './settings';
 
 type Choice = Params<'desktop.close'>['choice'];
@@ -11,7 +10,6 @@ export interface ClosingParts {
   settings: SettingsStore;
   topics: DesktopTopics;
   engine: EngineClient;
-  log: Log;
   /** Hides the window and leaves an icon to bring it back. */
   toTray(): void;
   quit(): void;
@@ -49,21 +47,15 @@ export class Closing {
       if (this.#agreed || !this.#run) return;
       event.preventDefault();
       const { onClose } = this.parts.settings.current;
-      if (onClose === 'ask') this.#ask(window);
-      else {
-        this.answer(onClose, false).catch((error: unknown) => {
-          this.parts.log.write('closing', String(error));
-          // What is always done could not be: perhaps the disk is full. Somebody has to say what then.
-          this.#ask(window);
-        });
-      }
+      if (onClose === 'ask') return this.#ask(window, null);
+      this.answer(onClose, false).catch((error: Error) => this.#ask(window, error.message));
     });
   }
 
-  #ask(window: BrowserWindow): void {
+  #ask(window: BrowserWindow, problem: string | null): void {
     if (!this.#run || window.isDestroyed()) return;
     window.show();
-    this.parts.topics.set('desktop.closing', { run: this.#run });
+    this.parts.topics.set('desktop.closing', { run: this.#run, problem });
   }
 
   /** @throws Error in one sentence when the run could not be saved; then nothing ends. */

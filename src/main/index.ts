@@ -25,6 +25,8 @@ registerSchemes();
 // Chromium would otherwise look for updates of parts that are never used.
 app.commandLine.appendSwitch('disable-component-update');
 app.commandLine.appendSwitch('disable-background-networking');
+// No name is ever looked up: a page could tell something to whoever answers for one.
+app.commandLine.appendSwitch('host-resolver-rules', 'MAP * ~NOTFOUND');
 
 if (app.requestSingleInstanceLock()) void app.whenReady().then(start);
 else {
@@ -43,6 +45,8 @@ function start(): void {
 
   let window: BrowserWindow | undefined;
   let quitting = false;
+  /** Started again while the engine still saved: then it begins anew at once. */
+  let again = false;
   const show = (): void => {
     tray.vanish();
     if (!window || window.isDestroyed()) {
@@ -62,7 +66,7 @@ function start(): void {
     tray.appear();
     window?.hide();
   };
-  const closing = new Closing({ settings, topics, engine, log, toTray, quit: () => app.quit() });
+  const closing = new Closing({ settings, topics, engine, toTray, quit: () => app.quit() });
 
   const endEngine = (): Promise<void> => supervisor.close(closing.runIsGoing ? savingLimitMs : endLimitMs);
 
@@ -79,7 +83,10 @@ function start(): void {
   servePictures(session.defaultSession, engine);
   applyAppearance(settings, () => window);
   if (process.platform !== 'darwin') Menu.setApplicationMenu(null);
-  app.on('second-instance', show);
+  app.on('second-instance', () => {
+    if (quitting) again = true;
+    else show();
+  });
   app.on('activate', show);
   app.on('window-all-closed', () => app.quit());
   app.on('before-quit', (event) => {
@@ -87,10 +94,17 @@ function start(): void {
     if (quitting || closing.mustAsk) return;
     event.preventDefault();
     quitting = true;
-    void endEngine().finally(() => app.quit());
+    void endEngine().finally(() => {
+      if (again) app.relaunch();
+      app.quit();
+    });
   });
   // The system ends the program: the engine is let go, and saves what it saves when its channel closes.
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void endEngine().finally(() => app.exit(0)));
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    // A package heard them first, and Chromium took them since: only with the first listener Node takes them back.
+    process.removeAllListeners(signal);
+    process.on(signal, () => void endEngine().finally(() => app.exit(0)));
+  }
 
   supervisor.start();
   show();

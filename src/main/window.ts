@@ -35,6 +35,8 @@ export function openWindow(settings: SettingsStore, log: Log): BrowserWindow {
   });
   if (maximised) window.maximize();
   window.once('ready-to-show', () => window.show());
+  // Besides requests, which are all refused, there is WebRTC.
+  window.webContents.setWebRTCIPHandlingPolicy('disable_non_proxied_udp');
   confine(window, log);
   remember(window, settings);
   const themeChanged = () => window.setBackgroundColor(background());

@@ -108,8 +108,11 @@ export const desktopTopics = {
   'desktop.settings': { key: null, value: desktopSettings },
   /** The theme that is shown, after the system's where it follows it. */
   'desktop.theme': { key: null, value: z.object({ theme: z.enum(['dark', 'light']) }) },
-  /** The window is asked to close while a run is going: ask the user, then `desktop.close`. Null: nobody asks. */
-  'desktop.closing': { key: null, value: z.object({ run: runName }).nullable() },
+  /**
+   * The window is asked to close while a run is going: ask the user, then `desktop.close`. `problem`: why what is always done then
+   * could not be done, in a sentence. Null: nobody asks.
+   */
+  'desktop.closing': { key: null, value: z.object({ run: runName, problem: z.string().nullable() }).nullable() },
   /** A menu item or key of the system: commands by the palette's names. Null at first. */
   'desktop.command': { key: null, value: z.object({ command: z.string() }).nullable() },
 };
