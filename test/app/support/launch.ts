@@ -89,6 +89,7 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
     },
     timeout: 60_000,
   });
+  const main = app.process();
   const problems: string[] = [];
   const page = await app.firstWindow();
   page.on('console', (message) => {
@@ -99,8 +100,8 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
     ({ BrowserWindow }, { width, height }) => BrowserWindow.getAllWindows()[0]!.setContentSize(width, height),
     { width: options.width ?? 1440, height: options.height ?? 900 },
   );
-  await page.waitForSelector('.statusbar').catch(async (error: Error) => {
-    await end(app);
+  await page.waitForSelector('.statusbar', { timeout: 60_000 }).catch(async (error: Error) => {
+    await end(app, main);
     throw new Error(`The window stayed empty. Its console: ${problems.join('\n') || 'nothing'}`, { cause: error });
   });
   return {
@@ -116,7 +117,7 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
     barriers: () => barriersOf(page),
     enginePid: () => enginePidOf(app),
     close: async () => {
-      await end(app);
+      await end(app, main);
     },
   };
 }
@@ -124,8 +125,7 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
 const endLimitMs = 30_000;
 
 /** Closes it; a program that does not close is killed, and its engine goes with it. */
-async function end(app: ElectronApplication): Promise<void> {
-  const main = app.process();
+async function end(app: ElectronApplication, main: ChildProcess): Promise<void> {
   const timer = setTimeout(() => main.kill('SIGKILL'), endLimitMs);
   await app.close().catch(() => {});
   clearTimeout(timer);

@@ -32,9 +32,14 @@ export interface ServedProgram {
 let environment: Record<string, string>;
 let browser: Browser;
 
+/** Builds what is missing. Before anything else, where no browser is needed. */
+export async function prepareServing(): Promise<void> {
+  environment = await setUp(['driver', 'engine', 'desktop']);
+}
+
 /** Builds and installs what is missing, and starts the browser. Before anything else. */
 export async function prepareBrowser(): Promise<void> {
-  environment = await setUp(['driver', 'engine', 'desktop']);
+  await prepareServing();
   browser = await chromium.launch({ executablePath: await needBrowser(), args: ['--no-sandbox', '--disable-gpu'] });
 }
 
