@@ -102,6 +102,19 @@ describe('training on a folder', { timeout: 4 * slowMs }, () => {
     await page.getByText(gone).first().waitFor({ timeout: slowMs });
     await page.keyboard.press('Escape');
   });
+
+  test('that is back is trained on from where it was', async () => {
+    const { page } = shell;
+    renameSync(elsewhere, folder);
+    await page.getByRole('button', { name: 'Look again' }).click();
+    await page.getByText('The folder is not there.').waitFor({ state: 'detached', timeout: slowMs });
+    await ask(page, 'runs.continue', { run: 'moved' });
+    await becomes(page, 'moved', 'finished');
+    const { problems } = await ask(page, 'problems.list', { dataset, from: 0, count: 100 });
+    // No picture is blamed for having been away.
+    expect(problems.filter(({ done }) => done === 'left-out').map(({ path }) => path)).toEqual(['broken/cut.jpg', 'broken/page.jpg', 'broken/empty.png']);
+    expect(shell.problems).toEqual([]);
+  });
 });
 
 /** Of the classes' folders. */

@@ -124,8 +124,9 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
 
 const endLimitMs = 30_000;
 
-/** Closes it; a program that does not close is killed, and its engine goes with it. */
+/** Ends it as the system does, which asks nobody; a program that does not end is killed, and its engine goes with it. */
 async function end(app: ElectronApplication, main: ChildProcess): Promise<void> {
+  main.kill('SIGTERM');
   const timer = setTimeout(() => main.kill('SIGKILL'), endLimitMs);
   await app.close().catch(() => {});
   clearTimeout(timer);
