@@ -59,6 +59,8 @@ export async function autoPreset({ gpu, manifest, hours, given }: PresetSituatio
   const fitting: PresetChoice = { options, reasons: [...choice.reasons, fitted.sentence], fits: true };
   if (!tooShort) return fitting;
   const enough = Number(tooShort.hours.toPrecision(2));
-  const warning = `This is too little time to learn anything that lasts: give it ${enough} hours (--hours ${enough}).`;
+  const warning = tooShort.timeLimits
+    ? `This is too little time to learn anything that lasts: give it ${enough} hours (--hours ${enough}).`
+    : `${pictures} pictures to train on are too few to learn anything that lasts, however long it takes: add some.`;
   return { ...fitting, warning };
 }

@@ -10,6 +10,7 @@ import {
   setTo,
   trainingSchedules,
   type Recipe,
+  type TooShort,
   type WayOut,
 } from '../ibot';
 import type { Budget, Draft, RecipeProblem, Schedules } from '../protocol';
@@ -52,12 +53,11 @@ const decimal = (bytes: number): string => {
   return `${(bytes / 1e9).toFixed(1)} GB`;
 };
 
-/** @param tooShort hours that would do, where the run is too short to learn anything */
 export async function planBudget(
   recipe: Recipe,
   draft: Draft,
   situation: BudgetSituation,
-  tooShort: { hours: number } | undefined,
+  tooShort: TooShort | undefined,
 ): Promise<Planned> {
   const { gpu, memory, speed, trainingPictures, startsAt, layouts } = situation;
   const stepsPerEpoch = Math.max(1, Math.floor(trainingPictures / recipe.batch_size));
@@ -81,7 +81,7 @@ export async function planBudget(
   const seconds = views / picturesPerSecond;
   // A small set is gone through only so often, and a given length is kept: then it is not time that is missing.
   const hours = draft.hours ?? RECOMMENDED_HOURS;
-  const lacksTime = seconds / 3600 > 0.7 * hours && tooShort && tooShort.hours > hours ? tooShort : undefined;
+  const lacksTime = seconds / 3600 > 0.7 * hours && tooShort?.timeLimits && tooShort.hours > hours ? tooShort : undefined;
   // What a preset leaves of the time, it leaves on purpose.
   const isChosen = draft.preset === AUTO && situation.given.epochs === undefined;
   const budget: Budget = {

@@ -11,6 +11,7 @@ import {
   RecipeError,
   type Recipe,
   type RecipeConflict,
+  type TooShort,
   type WayOut,
 } from '../ibot';
 import type { Draft, OptionValue, RecipeProblem, Result } from '../protocol';
@@ -39,7 +40,7 @@ export interface PlannedDraft {
   problems: RecipeProblem[];
   notes: Check['notes'];
   reasons: string[];
-  tooShort: { hours: number } | undefined;
+  tooShort: TooShort | undefined;
   /** What was set by hand and is understood, without places. */
   given: Readonly<Record<string, unknown>>;
 }
@@ -81,7 +82,7 @@ export async function planDraft(draft: Draft, situation: DraftSituation): Promis
 interface Choice {
   options: Record<string, unknown>;
   reasons: string[];
-  tooShort?: { hours: number };
+  tooShort?: TooShort;
   /** In place of those of the options. */
   conflicts?: readonly RecipeConflict[];
   values?: Readonly<Record<string, unknown>>;

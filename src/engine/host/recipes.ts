@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { medianShortSide, type Manifest } from '../data';
 import { UserError } from '../errors';
 import type { Gpu } from '../gpu';
-import { modelTitle, resolveRecipe, type Recipe } from '../ibot';
+import { modelTitle, resolveRecipe, type Recipe, type TooShort } from '../ibot';
 import type { Budget, Draft, OptionValues, Result } from '../protocol';
 import { freeBytes, readRunFolder } from '../runs';
 import type { Area, DeviceAccess, HostContext } from './host-context';
@@ -196,8 +196,7 @@ class Planner {
 const FULL =
   'The disk will be full before the run ends, by the checkpoints that are kept for good: free some space, or keep fewer.';
 
-/** @param tooShort hours that would do, where the run is too short */
-function notesOn({ disk, views, tooShort: told }: Budget, tooShort: { hours: number } | undefined): Check['notes'] {
+function notesOn({ disk, views, tooShort: told }: Budget, tooShort: TooShort | undefined): Check['notes'] {
   const looks = `${views.toLocaleString('en')} looks at pictures in all`;
   const few = `${looks} are too few to learn anything that lasts: set more epochs, or add pictures.`;
   return [

@@ -20,6 +20,14 @@ export interface AutoInput {
   given?: Readonly<Record<string, unknown>>;
 }
 
+/** A run is too short to learn anything. */
+export interface TooShort {
+  /** What would do. */
+  hours: number;
+  /** False where the passes over few pictures are what limits: more time would change nothing. */
+  timeLimits: boolean;
+}
+
 export interface AutoChoice {
   /** To be laid under what is given. */
   options: Record<string, unknown>;
@@ -28,8 +36,7 @@ export interface AutoChoice {
   reasons: string[];
   /** Hours that the run is expected to take. */
   hours: number;
-  /** Set when the run is too short to learn anything: what would do, in hours. */
-  tooShort?: { hours: number };
+  tooShort?: TooShort;
 }
 
 interface Size {
@@ -220,7 +227,6 @@ export function chooseAuto(input: AutoInput): AutoChoice {
     reasons: describe(input, recipe, seen, steps, expected),
     hours: expected,
   };
-  // Where the number of passes is what limits, more time would change nothing.
-  const limitedByTime = asked !== undefined || affordable < MOST_EPOCHS;
-  return seen < leastViews && limitedByTime ? { ...choice, tooShort: { hours: needed } } : choice;
+  const timeLimits = asked !== undefined || affordable < MOST_EPOCHS;
+  return seen < leastViews ? { ...choice, tooShort: { hours: needed, timeLimits } } : choice;
 }

@@ -28,7 +28,7 @@ export {
   type OptionGroup,
   type Recipe,
 } from './recipe';
-export { chooseAuto, type AutoChoice, type AutoInput } from './auto';
+export { chooseAuto, type AutoChoice, type AutoInput, type TooShort } from './auto';
 export { fitMemory, memoryOf } from './fit-memory';
 export { flopsPerPicture } from './step-cost';
 export { measureRate } from './measure-rate';
