@@ -20,6 +20,8 @@ const mostKept = 20_000;
 /** While a folder is being read its revision changes all the time. */
 const reloadAfterMs = 1000;
 const mostAsked = 1500;
+/** Rows on both sides that are asked for along with those that are missing: asking often costs more than asking for many. */
+const askedAround = 400;
 
 /** What a filter shows, in order, with the rows that were looked at. Ids are there as a whole: four bytes a picture. */
 export class ShownPictures {
@@ -92,8 +94,13 @@ export class ShownPictures {
   want(from: number, to: number): void {
     this.#wanted = [from, to];
     if (this.#asking) return;
-    const missing = this.ids.slice(from, to).filter((id) => this.#rows.get(id)?.revision !== this.#revision);
-    if (missing.length > 0) void this.#ask(missing.slice(0, mostAsked));
+    if (!this.ids.subarray(from, to).some((id) => this.#isMissing(id))) return;
+    const near = this.ids.subarray(Math.max(0, from - askedAround), to + askedAround);
+    void this.#ask(near.filter((id) => this.#isMissing(id)).slice(0, mostAsked));
+  }
+
+  #isMissing(id: number): boolean {
+    return this.#rows.get(id)?.revision !== this.#revision;
   }
 
   async #ask(ids: Uint32Array): Promise<void> {

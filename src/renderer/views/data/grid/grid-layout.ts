@@ -45,6 +45,17 @@ export function visiblePlaces(layout: GridLayout, offset: number, view: number, 
   return [Math.min(count, first * layout.columns), Math.min(count, last * layout.columns)];
 }
 
+/**
+ * The place that each cell on the screen shows, from a place on. There are always as many cells, and a place has the same cell whatever
+ * else can be seen, so that scrolling changes nothing but what comes into view.
+ */
+export function cellPlaces(layout: GridLayout, from: number, view: number, count: number, around = 2): { cell: number; place: number }[] {
+  const cells = (Math.ceil(view / layout.pitch) + 1 + 2 * around) * layout.columns;
+  const first = from % cells;
+  const all = Array.from({ length: cells }, (_, cell) => ({ cell, place: from - first + cell + (cell < first ? cells : 0) }));
+  return all.filter(({ place }) => place < count);
+}
+
 /** Upper left corner of a place in the whole. */
 export const cornerOf = (layout: GridLayout, place: number): [number, number] => [
   margin + (place % layout.columns) * layout.pitch,
