@@ -2,10 +2,10 @@
  * `node scripts/pictures.mjs`: draws docs/pictures/sample.jpg, a sheet of sample pictures for the README: two of each class, class
  * by class. Same program, same picture. The packages must be installed (npm ci).
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { root, runScript } from './set-up.mjs';
+import { importTypeScript } from './typescript.mjs';
 
 const TARGET = join(root, 'docs', 'pictures', 'sample.jpg');
 const COLUMNS = 8;
@@ -15,7 +15,7 @@ const PER_CLASS = 2;
 
 await runScript(async () => {
   const { default: sharp } = await import('sharp');
-  const { drawSample, sampleClasses } = await sampleModule();
+  const { drawSample, sampleClasses } = await importTypeScript('src/engine/data/sample/index.ts');
   // Two pictures of a class stand above each other.
   const across = COLUMNS * (TILE + GAP) - GAP;
   const down = Math.ceil(sampleClasses.length / COLUMNS) * PER_CLASS * (TILE + GAP) - GAP;
@@ -35,17 +35,3 @@ await runScript(async () => {
   process.stderr.write(`docs/pictures/sample.jpg: ${across} × ${down}, ${Math.round(sheet.length / 1000)} kB\n`);
   return 0;
 });
-
-/** The engine's own drawing code, built for the moment. */
-async function sampleModule() {
-  const esbuild = await import('esbuild');
-  const outfile = join(root, 'out', `pictures-${process.pid}.js`);
-  const entry = join(root, 'src', 'engine', 'data', 'sample', 'index.ts');
-  const form = { bundle: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external', logLevel: 'error' };
-  try {
-    await esbuild.build({ entryPoints: [entry], outfile, ...form });
-    return await import(pathToFileURL(outfile).href);
-  } finally {
-    rmSync(outfile, { force: true });
-  }
-}

@@ -1,0 +1,33 @@
+/**
+ * `npm run screenshots [-- NAME …]`: pictures of the program for docs/screenshots/, dark and light, of sample pictures and of short
+ * runs that really take place (about twenty minutes on two cores). With names only these views; the runs take place all the same.
+ */
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root, runScript, setUp, SetUpError } from './set-up.mjs';
+import { importTypeScript } from './typescript.mjs';
+
+const folder = join(root, 'docs', 'screenshots');
+/** All of them are in the repository. */
+const mostBytes = 3e6;
+
+await runScript(async () => {
+  Object.assign(process.env, await setUp(['driver', 'engine', 'desktop']));
+  const { default: sharp } = await import('sharp');
+  const { takeScreenshots } = await importTypeScript('test/app/tools/screenshots.ts');
+  mkdirSync(folder, { recursive: true });
+  const kept = new Set();
+  const names = process.argv.slice(2);
+  await takeScreenshots(names, async (name, png) => {
+    // Interfaces have few colours; what pictures lose at this size is not seen.
+    const small = await sharp(png).png({ palette: true, colours: 160, effort: 10, compressionLevel: 9, dither: 0.8 }).toBuffer();
+    writeFileSync(join(folder, `${name}.png`), small);
+    kept.add(`${name}.png`);
+    process.stderr.write(`docs/screenshots/${name}.png, ${Math.round(small.length / 1000)} kB\n`);
+  });
+  const there = readdirSync(folder);
+  if (names.length === 0) for (const old of there.filter((name) => !kept.has(name))) rmSync(join(folder, old));
+  const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  if (bytes > mostBytes) throw new SetUpError(`docs/screenshots has ${(bytes / 1e6).toFixed(1)} MB, more than ${mostBytes / 1e6} MB.`);
+  return 0;
+});
