@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   applyLabels,
+  classNames,
   DatasetIndex,
   drawSplit,
   Flag,
@@ -178,8 +179,8 @@ function alterFlags(dataset: IndexedDataset, pictures: Uint32Array, change: (fla
 }
 
 function setClass(dataset: IndexedDataset, pictures: Uint32Array, name: string | null): void {
-  const { flags, class: classes } = dataset.columns;
-  const names = Array.from({ length: dataset.length }, (_, i) => dataset.record.classes[classes[i]!] ?? null);
+  const { flags } = dataset.columns;
+  const names = classNames(dataset);
   const given = name === null || name.trim() === '' ? null : name.trim();
   for (const picture of pictures) {
     if (!dataset.has(picture)) continue;

@@ -179,7 +179,8 @@ export const datasetMethods = {
     result: change,
   },
   /**
-   * Takes a change back; undoing gives a change too, that does it again. Errors: not-found (too old, or overtaken by a rescan).
+   * Takes a change back; undoing gives a change too, that does it again. Later changes stay. Errors: not-found (too old, or
+   * overtaken by a rescan); user (labels were read, or sides drawn, anew since: that is to be taken back first).
    */
   'datasets.undo': { params: z.strictObject({ dataset: datasetId, undo: count }), result: change },
 };

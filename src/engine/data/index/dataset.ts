@@ -2,7 +2,8 @@
 import { dropOtherGenerations, loadAttributes, type Attribute } from './attributes';
 import { Flag, isListed, isUsed, PictureTable, useOf, type Columns, type HashColumns } from './columns';
 import { inTransaction, jsonOf, type Sql } from './database';
-import { EditLog, type DuplicateDecisions, type EditResult } from './edits';
+import type { DuplicateDecisions } from './decision-change';
+import { EditLog, type EditResult } from './edits';
 import { filterKey, Filtered, type Filter } from './filter';
 import { Paths } from './paths';
 import { saveRecord, type DatasetRecord, type StoredDataset } from './record';
@@ -198,7 +199,7 @@ export class IndexedDataset {
     return result;
   }
 
-  /** @returns undefined where the change is not known any more */
+  /** @returns undefined where the change is not known any more. @throws UserError where another has to be taken back first */
   undo(id: number): EditResult | undefined {
     const { decisions } = this;
     const result = this.edits.undo(id, this.table, this.record, decisions);

@@ -1,26 +1,39 @@
-/** Changes that can be taken back: what the changed pictures, and the dataset as a whole, were before. */
-import type { PictureTable } from './columns';
+/**
+ * Changes that can be taken back, in any order: of each is kept what it altered and what that was. What a scan reads meanwhile,
+ * and what later changes altered, stays.
+ */
+import { UserError } from '../../errors';
+import { Flag, type Columns, type PictureTable } from './columns';
+import { DecisionChange, type DuplicateDecisions } from './decision-change';
+import { classNames, setClassNames } from './labels';
+import { problemBit } from './problem-kinds';
 import type { DatasetRecord } from './record';
 
-/** Parts of the record that changes touch. */
-const EDITED = ['labels', 'holdOut', 'classes', 'generation', 'attributes'] as const;
-type EditedRecord = Pick<DatasetRecord, (typeof EDITED)[number]>;
+/** Flags that changes alter; the others are the scan's. */
+const EDITED = Flag.leftOut | Flag.heldOut | Flag.splitByHand | Flag.splitInTable | Flag.classByHand;
+/** Above them in a picture's word: whether it is missing in the table; and, among what was altered, the class. */
+const MISSING = 1 << 16;
+const CLASS = 1 << 17;
+const SIDE = Flag.heldOut | Flag.splitByHand | Flag.splitInTable;
 
-/** Decisions on duplicates, which lie beside the columns. */
-export interface DuplicateDecisions {
-  /** Pictures that somebody chose: kept or not. */
-  choices: Map<number, boolean>;
-  /** Sets of pictures that are never grouped with each other. */
-  separations: Uint32Array[];
-}
+const missingBit = problemBit('not-in-table');
 
-interface Before {
+type LabelState = Pick<DatasetRecord, 'labels' | 'generation' | 'attributes'>;
+
+interface Edit {
+  /** What took another change back: until it is taken back itself, both count as never made. */
+  readonly isUndo: boolean;
+  /** Pictures that changed, ascending. */
   readonly pictures: Uint32Array;
-  readonly flags: Uint32Array;
+  /** Of each, the bits that were altered. */
+  readonly altered: Uint32Array;
+  /** What they were, and the class as a place in the log's names. */
+  readonly words: Uint32Array;
   readonly classes: Int32Array;
-  readonly problems: Uint32Array;
-  readonly record: EditedRecord;
-  readonly decisions: DuplicateDecisions | undefined;
+  /** Undefined where they were not altered. */
+  readonly labels: LabelState | undefined;
+  readonly holdOut: DatasetRecord['holdOut'] | undefined;
+  readonly decisions: DecisionChange | undefined;
 }
 
 export interface EditResult {
@@ -36,76 +49,45 @@ const KEPT = 50;
 /** Memory for them, in pictures of all changes together. */
 const KEPT_PICTURES = 8_000_000;
 
-const editedOf = (record: DatasetRecord): EditedRecord =>
-  Object.fromEntries(EDITED.map((name) => [name, record[name]])) as unknown as EditedRecord;
-const copyOf = ({ choices, separations }: DuplicateDecisions): DuplicateDecisions => ({
-  choices: new Map(choices),
-  separations: [...separations],
-});
-
 export class EditLog {
-  private readonly kept = new Map<number, Before>();
+  private readonly kept = new Map<number, Edit>();
   private next = 1;
+  /** Classes by name: places in the record shift with every new class. */
+  private readonly names: string[] = [];
+  private readonly places = new Map<string, number>();
 
   /**
-   * Runs `change`, which may alter flags, classes and problems of any picture, the record's edited parts, and, where they are
+   * Runs `change`, which may alter classes, sides and use of any picture, the record's labels and hold-out, and, where they are
    * given, the decisions on duplicates. Marks what changed for saving.
    */
   run(table: PictureTable, record: DatasetRecord, change: () => void, decisions?: DuplicateDecisions): EditResult {
-    const { length } = table;
-    const { flags, class: classes, problems } = table.columns;
-    const before = { flags: flags.slice(0, length), classes: classes.slice(0, length), problems: problems.slice(0, length) };
-    const edited = editedOf(record);
-    const decided = decisions && copyOf(decisions);
-    change();
-    const pictures: number[] = [];
-    let changed = 0;
-    let reorders = edited.generation !== record.generation;
-    for (let i = 0; i < length; i++) {
-      if (flags[i] === before.flags[i] && classes[i] === before.classes[i] && problems[i] === before.problems[i]) continue;
-      pictures.push(i);
-      if (classes[i] !== before.classes[i]) reorders = true;
-      table.touch(i);
-      // A new class moves the indices of others, which changes nothing for their pictures.
-      const isSameClass = edited.classes[before.classes[i]!] === record.classes[classes[i]!];
-      if (!isSameClass || flags[i] !== before.flags[i] || problems[i] !== before.problems[i]) changed++;
-    }
-    const undo = this.keep({
-      pictures: Uint32Array.from(pictures),
-      flags: pick(before.flags, pictures),
-      classes: pick(before.classes, pictures),
-      problems: pick(before.problems, pictures),
-      record: edited,
-      decisions: decided,
-    });
-    return { changed, undo, reorders };
+    return this.note({ table, record, decisions }, change, false);
   }
 
-  /** Takes a change back. @returns undefined where it is not known any more */
+  /**
+   * Takes a change back. @returns undefined where it is not known any more
+   * @throws UserError where what it altered was read or drawn anew since
+   */
   undo(id: number, table: PictureTable, record: DatasetRecord, decisions: DuplicateDecisions): EditResult | undefined {
-    const before = this.kept.get(id);
-    if (!before) return undefined;
+    const edit = this.kept.get(id);
+    if (!edit) return undefined;
+    const later = [...this.kept].flatMap(([other, each]) => (other > id && !each.isUndo ? [each] : []));
+    refuseBelow(edit, later);
     this.kept.delete(id);
-    const { flags, class: classes, problems } = table.columns;
-    return this.run(
-      table,
-      record,
-      () => {
-        before.pictures.forEach((picture, i) => {
-          flags[picture] = before.flags[i]!;
-          classes[picture] = before.classes[i]!;
-          problems[picture] = before.problems[i]!;
-        });
-        Object.assign(record, before.record);
-        if (before.decisions) Object.assign(decisions, copyOf(before.decisions));
-      },
-      before.decisions && decisions,
-    );
+    const change = (): void => {
+      this.restore(edit, later, table.columns, record);
+      Object.assign(record, edit.labels, edit.holdOut && { holdOut: edit.holdOut });
+      edit.decisions?.restore(
+        decisions,
+        later.flatMap((each) => each.decisions ?? []),
+      );
+    };
+    return this.note({ table, record, decisions: edit.decisions && decisions }, change, !edit.isUndo);
   }
 
-  /** Whether an attribute generation may come back. */
-  get generations(): Set<number> {
-    return new Set([...this.kept.values()].map(({ record }) => record.generation));
+  /** Of the attributes that may come back. */
+  get generations(): number[] {
+    return [...this.kept.values()].flatMap(({ labels }) => labels?.generation ?? []);
   }
 
   /** After a scan nothing can be taken back. */
@@ -113,9 +95,82 @@ export class EditLog {
     this.kept.clear();
   }
 
-  private keep(before: Before): number {
+  private note(
+    { table, record, decisions }: { table: PictureTable; record: DatasetRecord; decisions: DuplicateDecisions | undefined },
+    change: () => void,
+    isUndo: boolean,
+  ): EditResult {
+    const { length, columns } = table;
+    const words = Uint32Array.from({ length }, (_, i) => wordOf(columns, i));
+    const classes = columns.class.slice(0, length);
+    const { labels, generation, attributes, holdOut, classes: names } = record;
+    const decided = decisions && new DecisionChange(decisions);
+    change();
+    const [namesBefore, namesNow] = [names, record.classes].map((list) => list.map((name) => this.placeOf(name)));
+    const pictures: number[] = [];
+    const altered: number[] = [];
+    let reorders = generation !== record.generation;
+    for (let i = 0; i < length; i++) {
+      const [before, now] = [classes[i]!, columns.class[i]!];
+      let bits = words[i]! ^ wordOf(columns, i);
+      // A new class moves the places of others, which changes nothing for their pictures.
+      if ((namesBefore![before] ?? -1) !== (namesNow![now] ?? -1)) bits |= CLASS;
+      if (before !== now) reorders = true;
+      if (before !== now || bits !== 0) table.touch(i);
+      if (bits === 0) continue;
+      pictures.push(i);
+      altered.push(bits);
+    }
+    decided?.finish(decisions!);
+    const undo = this.keep({
+      isUndo,
+      pictures: Uint32Array.from(pictures),
+      altered: Uint32Array.from(altered),
+      words: Uint32Array.from(pictures, (picture) => words[picture]!),
+      classes: Int32Array.from(pictures, (picture) => namesBefore![classes[picture]!] ?? -1),
+      labels: generation === record.generation ? undefined : { labels, generation, attributes },
+      holdOut: holdOut === record.holdOut ? undefined : holdOut,
+      decisions: decided,
+    });
+    return { changed: pictures.length, undo, reorders };
+  }
+
+  /** What later changes altered again stays as they made it, and comes back as it was before `edit` when they are taken back. */
+  private restore(edit: Edit, later: readonly Edit[], columns: Columns, record: DatasetRecord): void {
+    const names = classNames({ columns, record });
+    const at = later.map(() => 0);
+    let isOther = false;
+    edit.pictures.forEach((picture, i) => {
+      const word = edit.words[i]!;
+      let bits = edit.altered[i]!;
+      later.forEach((other, k) => {
+        while (other.pictures[at[k]!]! < picture) at[k]!++;
+        const place = at[k]!;
+        if (other.pictures[place] !== picture) return;
+        const common = bits & other.altered[place]!;
+        other.words[place] = mixed(other.words[place]!, word, common);
+        if (common & CLASS) other.classes[place] = edit.classes[i]!;
+        bits &= ~common;
+      });
+      columns.flags[picture] = mixed(columns.flags[picture]!, word, bits & EDITED);
+      if (bits & MISSING) columns.problems[picture] = mixed(columns.problems[picture]!, word & MISSING ? missingBit : 0, missingBit);
+      if (!(bits & CLASS)) return;
+      names[picture] = this.names[edit.classes[i]!] ?? null;
+      isOther = true;
+    });
+    if (isOther) setClassNames({ columns, record }, names);
+  }
+
+  private placeOf(name: string): number {
+    const known = this.places.get(name);
+    if (known !== undefined) return known;
+    this.places.set(name, this.names.length);
+    return this.names.push(name) - 1;
+  }
+
+  private keep(edit: Edit): number {
     const id = this.next++;
-    this.kept.set(id, before);
+    this.kept.set(id, edit);
     const pictures = (): number => [...this.kept.values()].reduce((sum, each) => sum + each.pictures.length, 0);
     while (this.kept.size > KEPT || (this.kept.size > 1 && pictures() > KEPT_PICTURES)) {
       this.kept.delete(this.kept.keys().next().value!);
@@ -124,8 +179,19 @@ export class EditLog {
   }
 }
 
-function pick<A extends Uint32Array | Int32Array>(from: A, places: readonly number[]): A {
-  const picked = (from instanceof Uint32Array ? new Uint32Array(places.length) : new Int32Array(places.length)) as A;
-  places.forEach((place, i) => (picked[i] = from[place]!));
-  return picked;
+/** Bits of a picture that changes alter. */
+const wordOf = ({ flags, problems }: Columns, picture: number): number =>
+  (flags[picture]! & EDITED) | (problems[picture]! & missingBit ? MISSING : 0);
+
+const mixed = (now: number, before: number, bits: number): number => (now & ~bits) | (before & bits);
+
+/** Reading labels and drawing sides decides about all pictures, also about those that it left as they were. */
+function refuseBelow(edit: Edit, later: readonly Edit[]): void {
+  const touches = (bits: number): boolean => edit.altered.some((altered) => altered & bits);
+  if (later.some(({ labels }) => labels) && (edit.labels || edit.holdOut || touches(CLASS | MISSING | Flag.classByHand | SIDE))) {
+    throw new UserError('The labels were read anew since: take that back first.');
+  }
+  if (later.some(({ holdOut }) => holdOut) && (edit.labels || edit.holdOut || touches(SIDE))) {
+    throw new UserError('What is held out was drawn anew since: take that back first.');
+  }
 }

@@ -25,7 +25,7 @@ export { attributeColumn, attributeValues, facetsOf } from './facets';
 export type { Filter } from './filter';
 export { edgesBetween } from './histogram';
 export { keptOf, type KeepRule } from './keep-rule';
-export { applyLabels, readLabels, setClassNames } from './labels';
+export { applyLabels, classNames, readLabels, setClassNames } from './labels';
 export { lastMeasurement, measure, meanPicture, measurementKey } from './measurement';
 export { PROBLEM_WORDS, type ProblemKind } from './problem-kinds';
 export { firstKind, noteBroken, picturesOf, problemGroups, problemRows, problemTable, rowsOf, seeProblems } from './problem-list';

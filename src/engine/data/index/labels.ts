@@ -40,10 +40,9 @@ export interface LabelOutcome {
  */
 export function applyLabels(dataset: IndexedDataset, read: ReadLabels, keepByHand: boolean): LabelOutcome {
   const { record } = dataset;
-  const { flags, class: classes, problems } = dataset.columns;
+  const { flags, problems } = dataset.columns;
   const notInTable = problemBit('not-in-table');
-  const names: (string | null)[] = new Array<string | null>(dataset.length).fill(null);
-  for (let i = 0; i < dataset.length; i++) if (classes[i]! >= 0) names[i] = record.classes[classes[i]!] ?? null;
+  const names = classNames(dataset);
 
   read.pictures.forEach((picture, i) => {
     const { label, split } = read.labels[i]!;
@@ -67,13 +66,20 @@ export function applyLabels(dataset: IndexedDataset, read: ReadLabels, keepByHan
   return { labelled, classes: record.classes.length, unmatched: read.table?.problems.length ?? 0 };
 }
 
+type Classes = Pick<IndexedDataset, 'columns' | 'record'>;
+
+/** Every picture's class by name. */
+export function classNames({ columns, record }: Classes): (string | null)[] {
+  return Array.from({ length: record.length }, (_, i) => record.classes[columns.class[i]!] ?? null);
+}
+
 /** Gives every picture its class by name; classes without a picture that is present are no more. @returns pictures with one */
-export function setClassNames(dataset: IndexedDataset, names: readonly (string | null)[]): number {
-  const { flags, class: classes } = dataset.columns;
+export function setClassNames({ columns, record }: Classes, names: readonly (string | null)[]): number {
+  const { flags, class: classes } = columns;
   const distinct = new Set<string>();
   names.forEach((name, i) => name !== null && flags[i]! & Flag.present && distinct.add(name));
-  dataset.record.classes = [...distinct].sort((a, b) => (a < b ? -1 : 1));
-  const places = new Map(dataset.record.classes.map((name, place) => [name, place]));
+  record.classes = [...distinct].sort((a, b) => (a < b ? -1 : 1));
+  const places = new Map(record.classes.map((name, place) => [name, place]));
   let labelled = 0;
   names.forEach((name, i) => {
     const place = name === null ? -1 : (places.get(name) ?? -1);

@@ -1,5 +1,5 @@
 import type { Change } from '../../../engine/protocol';
-import { engine, toasts } from '../../state';
+import { engine, EngineError, toasts } from '../../state';
 
 interface Done {
   undo: number;
@@ -47,24 +47,39 @@ export class Changes {
     const last = which && this.#done.includes(which) ? which : undefined;
     if (!last) return Promise.resolve();
     this.#done = this.#done.filter((each) => each !== last);
-    return this.#reverse(last, 'Taken back', (again) => (this.#undone = [...this.#undone, again]));
+    return this.#reverse(last, 'Taken back', {
+      keep: (again) => (this.#undone = [...this.#undone, again]),
+      refused: () => (this.#done = inOrder([...this.#done, last])),
+    });
   }
 
   redo(): Promise<void> {
     const last = this.#undone.at(-1);
     if (!last) return Promise.resolve();
     this.#undone = this.#undone.slice(0, -1);
-    return this.#reverse(last, 'Done again', (again) => (this.#done = [...this.#done, again]));
+    return this.#reverse(last, 'Done again', {
+      keep: (again) => (this.#done = [...this.#done, again]),
+      refused: () => (this.#undone = inOrder([...this.#undone, last])),
+    });
   }
 
-  async #reverse({ undo, text }: Done, word: string, keep: (again: Done) => void): Promise<void> {
+  async #reverse(
+    { undo, text }: Done,
+    word: string,
+    { keep, refused }: { keep(again: Done): void; refused(): void },
+  ): Promise<void> {
     try {
       const change = await engine.call('datasets.undo', { dataset: this.dataset, undo });
       keep({ undo: change.undo, text });
       this.changed();
       toasts.say(`${word}: ${text}`);
     } catch (error) {
+      // Another change has to be taken back first; then this one can be.
+      if (error instanceof EngineError && error.code === 'user') refused();
       toasts.fail(error);
     }
   }
 }
+
+/** By when they were made. */
+const inOrder = (changes: Done[]): Done[] => changes.sort((a, b) => a.undo - b.undo);
