@@ -131,6 +131,23 @@ test('what a scan reads meanwhile stays when a change is taken back', async () =
   ]);
 });
 
+test('attributes of a table come back with it, also after the dataset had left memory', async () => {
+  const { dataset } = await indexed(await twoClasses());
+  await setLabels(dataset, table('birds/a.jpg,owl,Oslo', 'fish/none.jpg,cod,'));
+  const other = await setLabels(dataset, table('birds/a.jpg,owl,Rome'));
+  dataset.unload();
+  expect(dataset.length).toBe(dataset.columns.flags.filter((flag) => flag & Flag.present).length);
+  dataset.undo(other);
+  expect(dataset.attribute('place')).toMatchObject({ kind: 'text', values: ['Oslo'] });
+  expect(problemGroups(dataset).find(({ kind }) => kind === 'no-such-picture')).toMatchObject({ count: 1 });
+  // After a rescan nothing can come back: what is left of old tables goes.
+  dataset.edits.clear();
+  dataset.unload();
+  const generations = (): number =>
+    (dataset.sql.prepare('SELECT count(DISTINCT generation) AS n FROM attribute').get() as { n: number }).n;
+  expect([generations(), dataset.columns.flags.length > 0, generations()]).toEqual([2, true, 1]);
+});
+
 test('decisions on duplicates are taken back one by one', async () => {
   const { dataset } = await indexed(await twoClasses());
   const { decisions } = dataset;

@@ -1,5 +1,5 @@
 /** Columns of a table beside path, label and split: texts as codes into the values that occur, or numbers. */
-import { inTransaction, type Sql } from './database';
+import { inTransaction, jsonOf, type Sql } from './database';
 
 export type Attribute =
   | { readonly kind: 'text'; readonly name: string; readonly values: readonly string[]; readonly codes: Int32Array }
@@ -45,8 +45,9 @@ export function loadAttributes(sql: Sql, dataset: number, generation: number): A
   });
 }
 
-/** Drops what came with tables that no change can bring back any more. */
-export function dropOtherGenerations(sql: Sql, dataset: number, generation: number): void {
-  sql.prepare('DELETE FROM attribute WHERE dataset = ? AND generation <> ?').run(dataset, generation);
-  sql.prepare('DELETE FROM loose_problem WHERE dataset = ? AND generation NOT IN (0, ?)').run(dataset, generation);
+/** Drops what came with tables but those that count, or that a change may bring back. */
+export function dropOtherGenerations(sql: Sql, dataset: number, kept: readonly number[]): void {
+  const others = 'generation NOT IN (SELECT value FROM json_each(?))';
+  sql.prepare(`DELETE FROM attribute WHERE dataset = ? AND ${others}`).run(dataset, jsonOf(kept));
+  sql.prepare(`DELETE FROM loose_problem WHERE dataset = ? AND ${others}`).run(dataset, jsonOf([0, ...kept]));
 }

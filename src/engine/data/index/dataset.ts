@@ -62,7 +62,7 @@ export class IndexedDataset {
   get table(): PictureTable {
     if (!this.loaded) {
       this.loaded = new PictureTable(this.sql, this.number, this.record.length);
-      dropOtherGenerations(this.sql, this.number, this.record.generation);
+      dropOtherGenerations(this.sql, this.number, [this.record.generation, ...this.edits.generations]);
     }
     return this.loaded;
   }
