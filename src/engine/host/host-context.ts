@@ -123,8 +123,8 @@ export interface RunsAtWork {
   usesDataset(dataset: string): boolean;
   /** Folder of a run of the library. @throws HostError not-found */
   folderOf(run: string): string;
-  /** Names that are taken. */
-  isTaken(name: string): boolean;
+  /** Whether no run can be made under a name: by a run, or by a folder that is none. */
+  isTaken(name: string): Promise<boolean>;
 }
 
 export interface HostContext {

@@ -103,7 +103,11 @@ export function trainCommand(draft: Draft, given: Readonly<Record<string, unknow
 export const quoted = (word: string): string => (/^[\w@%+:,./=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
 /** "field-guide-s16-03": dataset, model, the first number that is free. */
-export function suggestName(dataset: string, recipe: Recipe | undefined, isTaken: (name: string) => boolean): string {
+export async function suggestName(
+  dataset: string,
+  recipe: Recipe | undefined,
+  isTaken: (name: string) => Promise<boolean>,
+): Promise<string> {
   const words = dataset.normalize('NFC').toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '');
   const base = [...(words || 'run')].slice(0, 40).join('').replace(/-+$/, '');
   const model = recipe ? modelTitle(recipe).replace(/^ViT[- ]/, '').replace('/', '-').replace('×', 'x') : undefined;
@@ -111,7 +115,7 @@ export function suggestName(dataset: string, recipe: Recipe | undefined, isTaken
   const stem = known ? `${base}-${known}` : base;
   for (let number = 1; ; number++) {
     const name = `${stem}-${String(number).padStart(2, '0')}`;
-    if (!isTaken(name)) return name;
+    if (!(await isTaken(name))) return name;
   }
 }
 

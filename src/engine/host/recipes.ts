@@ -90,7 +90,7 @@ class Planner {
     const planned = await this.plan(draft, situation, signal);
     const { recipe, given, values, notes, reasons, tooShort } = planned;
     const { looked, name, manifest, gpu, memory, speed, allowBad } = situation;
-    const suggestedName = suggestName(name, recipe, (wanted) => this.context.runs.isTaken(wanted));
+    const suggestedName = await suggestName(name, recipe, (wanted) => this.context.runs.isTaken(wanted));
     const out = join(this.context.library.runs, suggestedName);
     const taken =
       recipe &&
@@ -136,7 +136,7 @@ class Planner {
   async write(draft: Draft): Promise<Result<'recipes.write'>> {
     const situation = await this.situation(draft);
     const { recipe } = await this.possible(draft, situation);
-    const name = suggestName(situation.name, recipe, (wanted) => this.context.runs.isTaken(wanted));
+    const name = await suggestName(situation.name, recipe, (wanted) => this.context.runs.isTaken(wanted));
     return writeOptionsFile(recipe, name);
   }
 

@@ -117,8 +117,8 @@ export class RunDesk implements RunsAtWork {
     return this.registry.get(run).folder;
   }
 
-  isTaken(name: string): boolean {
-    return this.registry.has(name);
+  isTaken(name: string): Promise<boolean> {
+    return this.registry.isTaken(name);
   }
 
   summary(entry: RunEntry): RunSummary {

@@ -45,10 +45,6 @@ export class RunRegistry {
     return [...this.entries.values()].filter(({ record }) => record).sort((a, b) => time(b) - time(a) || (a.name < b.name ? -1 : 1));
   }
 
-  has(name: string): boolean {
-    return this.find(name) !== undefined;
-  }
-
   /** @throws HostError not-found */
   get(name: string): RunEntry {
     const entry = this.find(name);

@@ -38,7 +38,7 @@ function area() {
       speed: async () => ({ flopsPerSecond: 2e11, measuredAt: 1_700_000_000_000 }),
       memory: async () => ({ ...there, forRunsBytes: memoryBytes }),
     },
-    runs: { endsAt: () => null, isTaken: (name: string) => taken.has(name), folderOf: (run: string) => join(runs, run) },
+    runs: { endsAt: () => null, isTaken: (name: string) => Promise.resolve(taken.has(name)), folderOf: (run: string) => join(runs, run) },
   } as unknown as HostContext;
   return { context, handlers: recipesArea(context).handlers as Handlers<MethodName> };
 }

@@ -1,8 +1,8 @@
-import { rename, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Manifest, Problem } from '../../../src/engine/data';
-import { stepSeries, type RunProgress, type TopicValue } from '../../../src/engine/protocol';
+import { stepSeries, type Draft, type RunProgress, type TopicValue } from '../../../src/engine/protocol';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { newestCheckpoint, start, tinyManifest, tinyRecipe, type Ran } from '../runs/tiny-run';
 import { draft, openTinyHost, until, type TinyHost } from './tiny-host';
@@ -215,6 +215,17 @@ describe('the queue', () => {
     expect(await window.call('runs.checkName', { name: 'ONE' })).toMatchObject({ problem: expect.stringMatching(/already/) as string });
     expect(await window.call('runs.checkName', { name: 'a/b' })).toMatchObject({ problem: expect.stringMatching(/holds none/) as string });
     expect(await window.call('runs.checkName', { name: 'free' })).toEqual({ problem: null });
+  });
+
+  test('the name that is suggested is one that can be started, whatever lies beside the runs', async () => {
+    const { window } = tiny;
+    const { data_path: _, output_dir: __, ...options } = recipe;
+    const wanted = { ...draft, options: options as unknown as Draft['options'] };
+    const { suggestedName: first } = await window.call('recipes.check', wanted);
+    await mkdir(join(tiny.library, 'runs', first.toUpperCase()));
+    const { suggestedName: second } = await window.call('recipes.check', wanted);
+    expect(second).not.toBe(first);
+    expect(await window.call('runs.checkName', { name: second })).toEqual({ problem: null });
   });
 
   test('a run whose folder is taken away leaves the list', async () => {

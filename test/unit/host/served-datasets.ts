@@ -40,7 +40,7 @@ export async function serve(folder = temporaryFolder()): Promise<Served> {
     endsAt: () => null,
     usesDataset: () => false,
     folderOf: () => '',
-    isTaken: () => false,
+    isTaken: () => Promise.resolve(false),
   };
   const context = {
     library: await openLibrary(folder),
