@@ -1,6 +1,6 @@
 /** Tells those who look at a run what is new of it: read from its files, so that it works for runs of other processes, too. */
 import { join } from 'node:path';
-import { MetricsColumns, panelSteps, readBasis, readPanelHead, STEP_COLUMNS } from '../runs';
+import { MetricsColumns, panelSteps, readBasis, readPanelHead, STEP_COLUMNS, type EpochEvent } from '../runs';
 import type { TopicValue } from '../protocol';
 import { epochColumns, firstAtLeast } from './metric-buckets';
 import type { RunEntry } from './run-entry';
@@ -17,6 +17,14 @@ export interface Watched {
   panel?: Panel;
 }
 
+/** What those who look know, and of which file it is: that one may be another by the next look. */
+interface Told {
+  generation: number;
+  step: Float64Array;
+  written: Float64Array;
+  epochs: readonly EpochEvent[];
+}
+
 /** So many steps are told at once; the rest comes with the next look. */
 const MOST_STEPS = 20_000;
 
@@ -24,8 +32,7 @@ export class RunWatcher {
   readonly columns: MetricsColumns;
   readonly log: RunLog;
   private readonly panelFolder: string;
-  private toldSteps = 0;
-  private toldEpochs = 0;
+  private told: Told;
   private toldLines = 0;
   private toldPanel = -1;
 
@@ -33,14 +40,14 @@ export class RunWatcher {
     this.columns = new MetricsColumns(join(entry.folder, 'metrics.jsonl'));
     this.log = new RunLog(entry.folder);
     this.panelFolder = join(entry.folder, 'panels');
+    this.told = this.toldUpTo(0, 0);
   }
 
   /** What is there now counts as told. */
   static async open(entry: RunEntry): Promise<RunWatcher> {
     const watcher = new RunWatcher(entry);
     await Promise.all([watcher.columns.catchUp(), watcher.log.catchUp()]);
-    watcher.toldSteps = watcher.columns.count;
-    watcher.toldEpochs = watcher.columns.epochs.length;
+    watcher.told = watcher.toldUpTo(watcher.columns.count, watcher.columns.epochs.length);
     watcher.toldLines = watcher.log.lines.length;
     watcher.toldPanel = (await panelSteps(watcher.panelFolder)).at(-1) ?? -1;
     return watcher;
@@ -48,16 +55,16 @@ export class RunWatcher {
 
   /** The last step that was told. */
   get lastStep(): number {
-    return this.toldSteps > 0 ? (this.columns.step[this.toldSteps - 1] ?? 0) : 0;
+    return this.told.step.at(-1) ?? 0;
   }
 
   get lastEpochStep(): number {
-    return this.columns.epochs[this.toldEpochs - 1]?.step ?? 0;
+    return this.told.epochs.at(-1)?.step ?? 0;
   }
 
   /** Nothing, in the form of something: the first event of a subscription. */
   get noSteps(): Steps {
-    return this.stepsBetween(this.lastStep, this.toldSteps, this.toldSteps);
+    return this.stepsBetween(this.lastStep, 0, 0);
   }
 
   get noEpochs(): Epochs {
@@ -71,35 +78,29 @@ export class RunWatcher {
 
   async look(): Promise<Watched> {
     const { columns } = this;
-    const { generation } = columns;
-    const before = { step: columns.step.subarray(0, this.toldSteps), written: columns.written, epochs: columns.epochs };
     await Promise.all([columns.catchUp(), this.log.catchUp()]);
     const watched: Watched = {};
-    if (columns.generation !== generation) {
+    // Whoever asked for curves may have read the file meanwhile.
+    if (columns.generation !== this.told.generation) {
       // It goes on from a checkpoint: what both have in common stands, the rest is void.
+      const before = this.told;
       const { step, written } = columns;
       let common = 0;
       while (common < before.step.length && before.step[common] === step[common] && before.written[common] === written[common]) common++;
-      const isShorter = common < before.step.length;
-      this.toldSteps = common;
-      const kept = this.lastStep;
-      this.toldEpochs = before.epochs.filter((event) => event.step <= kept).length;
-      if (isShorter) {
+      const kept = common > 0 ? before.step[common - 1]! : 0;
+      this.told = this.toldUpTo(common, before.epochs.filter((event) => event.step <= kept).length);
+      if (common < before.step.length) {
         watched.steps = this.noSteps;
         watched.epochs = { after: kept, ...epochColumns([], this.stepsPerEpoch) };
       }
     }
-    if (columns.count > this.toldSteps) {
-      const after = this.lastStep;
-      const end = Math.min(columns.count, this.toldSteps + MOST_STEPS);
-      watched.steps = this.stepsBetween(after, this.toldSteps, end);
-      this.toldSteps = end;
+    const from = { steps: this.told.step.length, epochs: this.told.epochs.length };
+    const end = Math.min(columns.count, from.steps + MOST_STEPS);
+    if (end > from.steps) watched.steps = this.stepsBetween(this.lastStep, from.steps, end);
+    if (columns.epochs.length > from.epochs) {
+      watched.epochs = { after: this.lastEpochStep, ...epochColumns(columns.epochs.slice(from.epochs), this.stepsPerEpoch) };
     }
-    if (columns.epochs.length > this.toldEpochs) {
-      const after = this.lastEpochStep;
-      watched.epochs = { after, ...epochColumns(columns.epochs.slice(this.toldEpochs), this.stepsPerEpoch) };
-      this.toldEpochs = columns.epochs.length;
-    }
+    this.told = this.toldUpTo(end, columns.epochs.length);
     const { lines } = this.log;
     if (lines.length !== this.toldLines) {
       const from = lines.length < this.toldLines ? 0 : this.toldLines;
@@ -113,6 +114,11 @@ export class RunWatcher {
       if (head) watched.panel = head;
     }
     return watched;
+  }
+
+  private toldUpTo(steps: number, epochs: number): Told {
+    const { generation, step, written } = this.columns;
+    return { generation, step: step.subarray(0, steps), written, epochs: this.columns.epochs.slice(0, epochs) };
   }
 
   private async panelOf(step: number): Promise<Panel | undefined> {

@@ -114,12 +114,21 @@ test('a watcher tells what is new, and what is void once the run goes on from it
   expect([steps!.after, ...steps!.steps]).toEqual([20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30]);
   expect(log).toMatchObject({ total: 2, lines: [{ line: 1, level: 'warning', text: 'Warning: two\nlines' }] });
   // It goes on from step 25: later lines were dropped, and other ones have come.
-  const kept = (await readFile(file, 'utf8')).split('\n').slice(0, 25).join('\n');
-  await writeFile(`${file}.new`, `${kept}\n${line(26, 5, { time: 2e9 })}`);
-  await rename(`${file}.new`, file);
+  const goOnFrom = async (step: number, time: number): Promise<void> => {
+    const kept = (await readFile(file, 'utf8')).split('\n').slice(0, step).join('\n');
+    await writeFile(`${file}.new`, `${kept}\n${line(step + 1, 5, { time })}`);
+    await rename(`${file}.new`, file);
+  };
+  await goOnFrom(25, 2e9);
   const again = await watcher.look();
   expect([again.steps!.after, ...again.steps!.steps]).toEqual([25, 26]);
   expect(again.steps!.series.loss[0]).toBe(5);
+  // Also where somebody who asked for curves had it read before.
+  await goOnFrom(10, 3e9);
+  await watcher.columns.catchUp();
+  expect(watcher.noSteps).toMatchObject({ after: 26, steps: new Float64Array() });
+  const { steps: third } = await watcher.look();
+  expect([third!.after, ...third!.steps]).toEqual([10, 11]);
 });
 
 describe('the trash', () => {
