@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../formats';
-import { deviceMemory, Gpu, listAdapters, pickAdapter, type AdapterEntry } from '../gpu';
+import { deviceMemory, Gpu, listAdapters, pickAdapter, type AdapterEntry, type DeviceMemory } from '../gpu';
 import { measureRate } from '../ibot';
 import type { Settings } from '../protocol';
 import type { DeviceAccess, Warnings } from './host-context';
@@ -13,6 +13,9 @@ export type Speed = z.infer<typeof speedSchema>[string];
 
 /** Waits before a device that was lost is opened again, in milliseconds. */
 const WAITS = [500, 2000, 8000];
+
+/** A form that is being filled in should not see other numbers all the time. */
+const FREE_MEMORY_AGE_MS = 10_000;
 
 const speedKey = ({ name, driver }: Pick<AdapterEntry, 'name' | 'driver'>): string => `${name} · ${driver}`;
 
@@ -38,6 +41,7 @@ export class HostDevice implements DeviceAccess {
   private openedFor: string | null = null;
   private speeds: z.infer<typeof speedSchema> = {};
   private measuring: Promise<Speed> | undefined;
+  private asked: { gpu: Gpu; at: number; memory: Promise<DeviceMemory> } | undefined;
   private closed = false;
   private readonly listeners = new Set<() => void>();
 
@@ -99,13 +103,26 @@ export class HostDevice implements DeviceAccess {
 
   async memory(): Promise<Awaited<ReturnType<DeviceAccess['memory']>>> {
     const gpu = await this.open();
+    const told = await this.memoryOf(gpu);
     const { deviceMemoryBytes, screenMemoryBytes } = this.settings.current;
-    const told = await deviceMemory(gpu.info);
     const set = deviceMemoryBytes === null ? undefined : { bytes: deviceMemoryBytes, source: 'the setting', guessed: false };
     const { bytes: totalBytes, source, guessed = false } = set ?? told;
     // A software device shows nothing: what it may take of the computer's memory leaves room already.
     const keptBytes = gpu.info.software ? 0 : screenMemoryBytes;
     return { totalBytes, forRunsBytes: Math.max(0, totalBytes - keptBytes), keptBytes, source, guessed };
+  }
+
+  /**
+   * Asking the system may take a tenth of a second: once per device. What is free of the computer's memory changes; while a run is
+   * going what it takes would count as taken.
+   */
+  private memoryOf(gpu: Gpu): Promise<DeviceMemory> {
+    const { asked } = this;
+    const isOld = asked?.gpu !== gpu || (gpu.info.software && !this.betweenSteps && Date.now() - asked.at > FREE_MEMORY_AGE_MS);
+    if (!isOld) return asked.memory;
+    const memory = deviceMemory(gpu.info);
+    this.asked = { gpu, at: Date.now(), memory };
+    return memory;
   }
 
   /** What was measured on this machine before; undefined: never. */

@@ -29,17 +29,12 @@ export function devicesArea(services: HostServices): Area {
 
   const busy = new BusyShare();
 
-  /** What the memory is takes a question to the system: asked once per device and setting. */
-  let memory: { key: string; value: Awaited<ReturnType<typeof device.memory>> } | undefined;
   const status = async (): Promise<DeviceStatus> => {
     const { current } = device;
     const nothing = { memoryBytes: 0, memorySource: '', memoryGuessed: true, memoryForRunsBytes: 0 };
     const common = { device: null, message: device.problem ?? null, software: false, busy: null, memoryUsedBytes: null, speed: null };
     if (!current) return { ...common, ...nothing };
-    const { deviceMemoryBytes, screenMemoryBytes } = services.settings.current;
-    const key = JSON.stringify([current.adapter.name, deviceMemoryBytes, screenMemoryBytes]);
-    if (memory?.key !== key) memory = { key, value: await device.memory() };
-    const { totalBytes, forRunsBytes, source, guessed } = memory.value;
+    const { totalBytes, forRunsBytes, source, guessed } = await device.memory();
     const speed = device.speedOf(current.adapter);
     return {
       device: shown(current.adapter),
@@ -71,6 +66,7 @@ export function devicesArea(services: HostServices): Area {
     desk.tellStatus();
     void tell().catch(services.report);
   });
+  services.settings.onChange(() => void tell().catch(services.report));
 
   return {
     handlers: {

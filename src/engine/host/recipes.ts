@@ -16,8 +16,6 @@ import { recipeSchema } from './recipes-schema';
 
 /** The command's own share that is held out. */
 const COMMAND_HOLD_OUT = 0.1;
-/** Asking the system for a card's memory may take a tenth of a second. */
-const MEMORY_AGE = 10_000;
 
 type Check = Result<'recipes.check'>;
 
@@ -80,7 +78,6 @@ class Planner {
   private readonly layouts = new RecipeMemory();
   /** Median sides by folder and number of pictures: dozens of files are opened for one. */
   private readonly sides = new Map<string, Promise<number>>();
-  private memory: { at: number; value: ReturnType<DeviceAccess['memory']> } | undefined;
 
   constructor(private readonly context: HostContext) {}
 
@@ -164,18 +161,9 @@ class Planner {
       this.look(manifest),
       this.context.device.open(),
       this.context.device.speed(),
-      this.memoryThere(),
+      this.context.device.memory(),
     ]);
     return { gpu, name, manifest, allowBad, looked, memory, speed };
-  }
-
-  private memoryThere(): ReturnType<DeviceAccess['memory']> {
-    if (!this.memory || Date.now() - this.memory.at > MEMORY_AGE) {
-      const value = this.context.device.memory();
-      this.memory = { at: Date.now(), value };
-      value.catch(() => (this.memory = undefined));
-    }
-    return this.memory.value;
   }
 
   /** Counts, and the size of a sample of the pictures. */

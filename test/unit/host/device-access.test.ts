@@ -9,6 +9,14 @@ const warnings = new WarningList(() => undefined);
 const device = new HostDevice(temporaryFolder(), settings, warnings);
 afterAll(() => device.close());
 
+test('memory follows the settings at once', async () => {
+  const { forRunsBytes, keptBytes } = await device.memory();
+  settings.current = { ...DEFAULT_SETTINGS, deviceMemoryBytes: 3 * 2 ** 30 };
+  expect(await device.memory()).toMatchObject({ totalBytes: 3 * 2 ** 30, forRunsBytes: 3 * 2 ** 30 - keptBytes, source: 'the setting' });
+  settings.current = DEFAULT_SETTINGS;
+  expect(await device.memory()).toMatchObject({ forRunsBytes, keptBytes });
+});
+
 test('a device that was chosen is opened once it is applied, and not again for the same one', async () => {
   const first = await device.open();
   settings.current = { ...DEFAULT_SETTINGS, device: device.current!.adapter.name };

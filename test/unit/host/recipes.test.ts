@@ -194,6 +194,18 @@ describe('a check', () => {
     expect(performance.now() - begin).toBeLessThan(300);
   });
 
+  test('goes by the memory that the device has now', async () => {
+    const { handlers } = area();
+    const there = async (): Promise<number | undefined> => {
+      const told = await handlers['recipes.check'](draft(tinyOptions), { signal: new AbortController().signal });
+      return told.budget?.memory.thereBytes;
+    };
+    expect(await there()).toBe(4 * GIB);
+    memoryBytes = 5 * GIB;
+    expect(await there()).toBe(5 * GIB);
+    memoryBytes = 4 * GIB;
+  });
+
   test('an unknown preset and a set without training pictures are refused in a sentence', async () => {
     await expect(ask('recipes.check', draft({}, 'fastest'))).rejects.toThrow(/There is no preset fastest/);
     const whole = manifest;
