@@ -1,5 +1,6 @@
 /** What goes out: every answer with the headers that keep a page to itself. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 
 /** As in index.html; a header cannot be edited away by a page. Sockets to where the page is from are 'self'. */
 const contentPolicy = [
@@ -52,7 +53,8 @@ export function answer(request: IncomingMessage, response: ServerResponse, { sta
   if (request.method === 'POST' && !request.complete) response.once('finish', () => request.destroy());
 }
 
-/** Refuses before there is a response to write to: an upgrade. */
-export function refuseUpgrade(socket: { end(text: string): void }, status: number, reason: string): void {
+/** Refuses before there is a response to write to: an upgrade. Whoever asked may leave its side open: it is not waited for. */
+export function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

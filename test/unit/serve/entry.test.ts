@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isLoopback, parseHost } from '../../../src/engine/serve/access';
 import { page, served, type Served } from './served';
@@ -134,6 +136,17 @@ describe('who may come in', () => {
     expect(statuses).toEqual([401, 401, 401, 403, 403]);
     await open.close();
   });
+});
+
+test('who is refused a socket and stays half open keeps the server from nothing', async () => {
+  const server = await served();
+  const asks = ['GET /engine HTTP/1.1', `Host: 127.0.0.1:${server.port}`, 'Connection: Upgrade', 'Upgrade: websocket'];
+  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.write(`${asks.join('\r\n')}\r\n\r\n`);
+  const [said] = (await once(socket, 'data')) as [Buffer];
+  expect(said.toString()).toMatch(/^HTTP\/1\.1 403 /);
+  await server.close();
+  socket.destroy();
 });
 
 test('hosts are taken apart strictly', () => {
