@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize, sep } from 'node:path';
 import { protocol, type Session } from 'electron';
+import { contentPolicy, fileTypes } from '../engine/protocol/window-files';
 import { paths } from './paths';
 
 export const appScheme = 'ibot-app';
@@ -9,36 +10,9 @@ export const pictureScheme = 'ibot-picture';
 export const appOrigin = `${appScheme}://workbench`;
 export const appUrl = `${appOrigin}/index.html`;
 
-/** Also in index.html, for the browser; a header cannot be edited away by a page. */
-export const contentPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "style-src-attr 'unsafe-inline'",
-  `img-src 'self' ${pictureScheme}: blob: data:`,
-  "font-src 'self'",
-  "connect-src 'self'",
-  "worker-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "object-src 'none'",
-].join('; ');
-
-const types: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.map': 'application/json',
-  '.json': 'application/json',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.jpg': 'image/jpeg',
-  '.webp': 'image/webp',
-  '.woff2': 'font/woff2',
-  '.woff': 'font/woff',
-  '.wasm': 'application/wasm',
-};
+const policy = contentPolicy([`${pictureScheme}:`]);
+/** Sources too, for Chromium's tools. */
+const types: Readonly<Record<string, string>> = { ...fileTypes, '.map': 'application/json' };
 
 /** Before the program is ready: both schemes are origins of their own with all of a secure context. */
 export function registerSchemes(): void {
@@ -82,7 +56,7 @@ async function serveAppFile(request: Request): Promise<Response> {
     const body = await readFile(path);
     const headers = {
       'content-type': type,
-      'content-security-policy': contentPolicy,
+      'content-security-policy': policy,
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
       'cross-origin-opener-policy': 'same-origin',

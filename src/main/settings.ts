@@ -1,11 +1,6 @@
 import Store from 'electron-store';
 import { z } from 'zod';
-import { desktopSettings, type DesktopSettings } from '../engine/protocol';
-
-const defaults: DesktopSettings = { theme: 'system', textScale: 1, keepAwake: true, notifyWhenRunEnds: true, onClose: 'ask' };
-
-const layoutSchema = z.record(z.string(), z.union([z.number(), z.boolean(), z.string()]));
-type Layout = z.infer<typeof layoutSchema>;
+import { addToLayout, desktopSettings, readDesktopSettings, windowLayout, type DesktopSettings, type WindowLayout } from '../engine/protocol';
 
 const boundsSchema = z.strictObject({
   x: z.number().int().optional(),
@@ -21,13 +16,11 @@ export class SettingsStore {
   readonly #store = new Store<Record<string, unknown>>({ name: 'settings', clearInvalidConfig: true });
   readonly #listeners = new Set<(settings: DesktopSettings) => void>();
   #current: DesktopSettings;
-  #layout: Layout;
+  #layout: WindowLayout;
 
   constructor() {
-    const stored = z.record(z.string(), z.unknown()).safeParse(this.#store.get('settings')).data ?? {};
-    const kept = Object.entries(desktopSettings.shape).filter(([key, schema]) => schema.safeParse(stored[key]).success);
-    this.#current = desktopSettings.parse({ ...defaults, ...Object.fromEntries(kept.map(([key]) => [key, stored[key]])) });
-    this.#layout = layoutSchema.safeParse(this.#store.get('layout')).data ?? {};
+    this.#current = readDesktopSettings(this.#store.get('settings'));
+    this.#layout = windowLayout.safeParse(this.#store.get('layout')).data ?? {};
   }
 
   get current(): DesktopSettings {
@@ -45,14 +38,12 @@ export class SettingsStore {
     this.#listeners.add(listener);
   }
 
-  get layout(): Layout {
+  get layout(): WindowLayout {
     return this.#layout;
   }
 
-  /** Adds to what is remembered; at most a thousand entries. */
-  addLayout(layout: Layout): void {
-    const entries = Object.entries({ ...this.#layout, ...layout });
-    this.#layout = Object.fromEntries(entries.slice(-1000));
+  addLayout(layout: WindowLayout): void {
+    this.#layout = addToLayout(this.#layout, layout);
     this.#store.set('layout', this.#layout);
   }
 

@@ -18,6 +18,21 @@ export const desktopSettings = z.object({
 });
 export type DesktopSettings = z.infer<typeof desktopSettings>;
 
+export const DEFAULT_DESKTOP_SETTINGS: DesktopSettings = {
+  theme: 'system',
+  textScale: 1,
+  keepAwake: true,
+  notifyWhenRunEnds: true,
+  onClose: 'ask',
+};
+
+/** From what was kept: what does not fit (any more) is as at first. */
+export function readDesktopSettings(kept: unknown): DesktopSettings {
+  const stored = z.record(z.string(), z.unknown()).safeParse(kept).data ?? {};
+  const fitting = Object.entries(desktopSettings.shape).filter(([key, schema]) => schema.safeParse(stored[key]).success);
+  return { ...DEFAULT_DESKTOP_SETTINGS, ...Object.fromEntries(fitting.map(([key]) => [key, stored[key]])) };
+}
+
 /** starting · ready · restarting: it ended or hung · stopped: it ended too often; only by hand. */
 export const engineSupervision = z.object({
   state: z.enum(['starting', 'ready', 'restarting', 'stopped']),
@@ -34,7 +49,14 @@ export const engineSupervision = z.object({
 export type EngineSupervision = z.infer<typeof engineSupervision>;
 
 /** The layout of the window, as the window wrote it: main keeps it and does not look into it. */
-const layout = z.record(z.string().max(100), z.union([z.number(), z.boolean(), z.string().max(4096)]));
+export const windowLayout = z.record(z.string().max(100), z.union([z.number(), z.boolean(), z.string().max(4096)]));
+export type WindowLayout = z.infer<typeof windowLayout>;
+
+const MOST_LAYOUT_ENTRIES = 1000;
+
+/** Adds to what is remembered; what was remembered first is forgotten first. */
+export const addToLayout = (known: WindowLayout, more: WindowLayout): WindowLayout =>
+  Object.fromEntries(Object.entries({ ...known, ...more }).slice(-MOST_LAYOUT_ENTRIES));
 
 /** What the program is made after, and its licence, on the web. It has no pages of its own there. */
 export const PAGES = {
@@ -91,8 +113,8 @@ export const desktopMethods = {
   /** Changes those that are given, at once. */
   'desktop.setSettings': { params: desktopSettings.partial().strict(), result: desktopSettings },
   /** What was remembered of the layout, and remembering some of it. */
-  'desktop.layout': { params: nothing, result: layout },
-  'desktop.setLayout': { params: layout, result: done },
+  'desktop.layout': { params: nothing, result: windowLayout },
+  'desktop.setLayout': { params: windowLayout, result: done },
 
   /** Opens another library: the engine is started anew with it. Errors: user (a run is going, cannot be written to). */
   'desktop.setLibrary': { params: z.strictObject({ folder: filePath }), result: done },

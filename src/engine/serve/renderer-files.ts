@@ -3,20 +3,8 @@ import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { UserError } from '../errors';
+import { fileTypes } from '../protocol/window-files';
 
-const types: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.json': 'application/json',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.jpg': 'image/jpeg',
-  '.webp': 'image/webp',
-  '.woff2': 'font/woff2',
-  '.woff': 'font/woff',
-  '.wasm': 'application/wasm',
-};
 const worthPacking = new Set(['.html', '.js', '.css', '.json', '.svg', '.wasm']);
 const pack = promisify(gzip);
 
@@ -41,7 +29,7 @@ export async function readRenderer(folder: string): Promise<ReadonlyMap<string, 
     for (const entry of await readdir(join(folder, below), { withFileTypes: true })) {
       const path = below === '' ? entry.name : `${below}/${entry.name}`;
       if (entry.isDirectory()) await walk(path);
-      const type = types[extname(entry.name)];
+      const type = fileTypes[extname(entry.name)];
       if (entry.isFile() && type !== undefined) files.set(path, fileOf(path, type, await readFile(join(folder, path))));
     }
   };

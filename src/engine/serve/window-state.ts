@@ -2,13 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../formats';
-import { desktopMethods, desktopSettings, type DesktopSettings } from '../protocol';
-
-const DEFAULTS: DesktopSettings = { theme: 'system', textScale: 1, keepAwake: true, notifyWhenRunEnds: true, onClose: 'ask' };
-const MOST_ENTRIES = 1000;
-
-const layoutSchema = desktopMethods['desktop.layout'].result;
-type Layout = z.infer<typeof layoutSchema>;
+import { addToLayout, readDesktopSettings, windowLayout, type DesktopSettings, type WindowLayout } from '../protocol';
 
 /** Theme, text size and layout of the browsers' windows, kept in the library: one for all who look at it. */
 export class WindowState {
@@ -18,12 +12,12 @@ export class WindowState {
   private constructor(
     readonly file: string,
     private settingsNow: DesktopSettings,
-    private layoutNow: Layout,
+    private layoutNow: WindowLayout,
   ) {}
 
   /** What does not fit (any more) is as at first. */
   static async read(file: string): Promise<WindowState> {
-    const stored = z.object({ settings: z.record(z.string(), z.unknown()).catch({}), layout: layoutSchema.catch({}) });
+    const stored = z.object({ settings: z.unknown(), layout: windowLayout.catch({}) });
     let value: unknown;
     try {
       value = JSON.parse(await readFile(file, 'utf8'));
@@ -31,15 +25,14 @@ export class WindowState {
       // None yet, or broken.
     }
     const { settings, layout } = stored.safeParse(value).data ?? { settings: {}, layout: {} };
-    const kept = Object.entries(desktopSettings.shape).filter(([key, schema]) => schema.safeParse(settings[key]).success);
-    return new WindowState(file, { ...DEFAULTS, ...Object.fromEntries(kept.map(([key]) => [key, settings[key]])) }, layout);
+    return new WindowState(file, readDesktopSettings(settings), layout);
   }
 
   get settings(): DesktopSettings {
     return this.settingsNow;
   }
 
-  get layout(): Layout {
+  get layout(): WindowLayout {
     return this.layoutNow;
   }
 
@@ -54,8 +47,8 @@ export class WindowState {
     this.#listeners.add(listener);
   }
 
-  async addLayout(layout: Layout): Promise<void> {
-    this.layoutNow = Object.fromEntries(Object.entries({ ...this.layoutNow, ...layout }).slice(-MOST_ENTRIES));
+  async addLayout(layout: WindowLayout): Promise<void> {
+    this.layoutNow = addToLayout(this.layoutNow, layout);
     await this.#write();
   }
 

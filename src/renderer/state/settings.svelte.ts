@@ -1,12 +1,10 @@
-import type { DesktopSettings } from '../../engine/protocol';
+import { DEFAULT_DESKTOP_SETTINGS, type DesktopSettings } from '../../engine/protocol';
 import { engine } from './engine';
 import { isDesktop } from './transport';
 
-const defaults: DesktopSettings = { theme: 'system', textScale: 1, keepAwake: true, notifyWhenRunEnds: true, onClose: 'ask' };
-
 /** The window's settings: kept by the desktop, or in the library that is served. They act at once. */
 class WindowSettings {
-  #current = $state.raw<DesktopSettings>(defaults);
+  #current = $state.raw<DesktopSettings>(DEFAULT_DESKTOP_SETTINGS);
 
   constructor() {
     engine.subscribe('desktop.settings', (settings) => (this.#current = settings));
