@@ -55,11 +55,13 @@ interface Subscription {
 
 /**
  * The engine, and what the desktop does for its window, over whatever carries messages. Calls that are made before the engine is ready
- * wait for it; calls that it had and did not answer fail with the code `gone`. Subscriptions are renewed by themselves.
+ * wait for it; calls that it had and did not answer, and all while it has stopped for good, fail with the code `gone`: what was clicked in
+ * vain must not happen later. Subscriptions are renewed by themselves.
  */
 class Engine {
   #transport: Transport | undefined;
   #ready = false;
+  #stopped = false;
   #nextId = 1;
   readonly #calls = new Map<number, OpenCall>();
   readonly #subscriptions = new Map<string, Subscription>();
@@ -80,6 +82,7 @@ class Engine {
     const id = this.#nextId++;
     return new Promise<unknown>((resolve, reject) => {
       if (signal?.aborted) return reject(cancelled());
+      if (this.#stopped && !isDesktopName(method)) return reject(stopped());
       const cancel = () => {
         const call = this.#calls.get(id);
         if (!call) return;
@@ -150,12 +153,10 @@ class Engine {
   }
 
   #supervised({ state }: EngineSupervision): void {
+    this.#stopped = state === 'stopped';
     if (state === 'ready') this.#begin();
+    else if (this.#stopped) this.#end();
     else if (this.#ready) this.#lost();
-    if (state === 'stopped') {
-      const error = { message: 'The engine has stopped: start it again in the status bar.', code: 'gone' as const };
-      for (const [id, call] of this.#calls) if (!isDesktopName(call.method)) this.#fail(id, new EngineError(error));
-    }
   }
 
   #begin(): void {
@@ -171,6 +172,11 @@ class Engine {
     this.#ready = false;
     const error = { message: 'The engine ended before it answered; it is being started again.', code: 'gone' as const };
     for (const [id, call] of this.#calls) if (call.sent && !isDesktopName(call.method)) this.#fail(id, new EngineError(error));
+  }
+
+  #end(): void {
+    this.#ready = false;
+    for (const [id, call] of this.#calls) if (!isDesktopName(call.method)) this.#fail(id, stopped());
   }
 
   #fail(id: number, error: EngineError): void {
@@ -234,6 +240,7 @@ const changesOnly = new Set<AnyTopic>(['runs']);
 const nameOf = (topic: string, key: string | undefined): string => (key === undefined ? topic : `${topic}\n${key}`);
 const asEngineError = <T>(answer: Promise<T>): Promise<T> =>
   answer.catch((error: Error) => Promise.reject(new EngineError({ message: error.message, code: 'user' })));
+const stopped = () => new EngineError({ message: 'The engine has stopped: start it again in the status bar.', code: 'gone' });
 const cancelled = () => new EngineError({ message: 'Cancelled.', code: 'cancelled' });
 
 export const engine = new Engine();
