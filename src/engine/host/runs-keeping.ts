@@ -71,10 +71,10 @@ export function runsKeepingArea(services: HostServices): Area {
   const remove = async ({ runs }: Params<'runs.remove'>): Promise<Result<'runs.remove'>> => {
     const entries = runs.map((run) => registry.get(run));
     for (const entry of entries) requireRest(entry, 'deleted');
-    const items: string[] = [];
+    const items: (string | null)[] = [];
     for (const entry of entries) {
       await takeFromQueue(entry);
-      if (!entry.isElsewhere) items.push(await putInTrash(library, entry.name, entry.folder));
+      items.push(entry.isElsewhere ? null : await putInTrash(library, entry.name, entry.folder));
       await registry.forget(entry.name);
       warnings.overForRun(entry.name);
       desk.tell([], [entry.name]);

@@ -207,10 +207,10 @@ export const runMethods = {
   },
 
   /**
-   * Moves runs to the library's trash (those from elsewhere only leave the list, their folders stay). Errors: not-found, user
-   * (running).
+   * Moves runs to the library's trash; those from elsewhere only leave the list, their folders stay. `items`: one for each run, null for
+   * those from elsewhere. Errors: not-found, user (running).
    */
-  'runs.remove': { params: many, result: z.object({ items: z.array(z.string()) }) },
+  'runs.remove': { params: many, result: z.object({ items: z.array(z.string().nullable()) }) },
   /** Last deleted first. Fails never. */
   'trash.list': { params: nothing, result: z.object({ items: z.array(trashed) }) },
   /** Puts items back; a name that is taken meanwhile gets a number. Errors: not-found. */

@@ -1,6 +1,7 @@
 /** What warnings offer to do, wherever they are shown. */
 import type { WarningAction } from '../../engine/protocol';
-import { commands, engine, go, href, toasts } from '../state';
+import { commands, go, href } from '../state';
+import { duplicate, goOn, open, setWorkers } from '../state/run-actions';
 
 export const actionLabels: Record<WarningAction['kind'], string> = {
   'show-run': 'Show the run',
@@ -12,16 +13,12 @@ export const actionLabels: Record<WarningAction['kind'], string> = {
   'choose-device': 'Choose a device',
 };
 
-export async function actOn(action: WarningAction): Promise<void> {
-  try {
-    if (action.kind === 'show-run') go(href('run', action.run));
-    else if (action.kind === 'continue-run') await engine.call('runs.continue', { run: action.run });
-    else if (action.kind === 'clone-run') go(`${href('runs', 'new')}?from=${encodeURIComponent(action.run)}`);
-    else if (action.kind === 'set-workers') await engine.call('runs.adjust', { run: action.run, workers: action.workers });
-    else if (action.kind === 'show-problems') go(href('data', action.dataset, 'problems'));
-    else if (action.kind === 'free-space') commands.find('settings-library')?.run();
-    else commands.find('settings-computing')?.run();
-  } catch (error) {
-    toasts.fail(error);
-  }
+export function actOn(action: WarningAction): void {
+  if (action.kind === 'show-run') open(action);
+  else if (action.kind === 'continue-run') void goOn(action);
+  else if (action.kind === 'clone-run') duplicate(action);
+  else if (action.kind === 'set-workers') void setWorkers(action, action.workers);
+  else if (action.kind === 'show-problems') go(href('data', action.dataset, 'problems'));
+  else if (action.kind === 'free-space') commands.find('settings-library')?.run();
+  else commands.find('settings-computing')?.run();
 }

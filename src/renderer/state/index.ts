@@ -9,7 +9,7 @@ export { windowSettings } from './settings.svelte';
 export { layout } from './layout.svelte';
 export { go, href, router } from './router.svelte';
 export { commands, useCommands, type Command, type CommandSource } from './commands.svelte';
-export { toasts } from './notices.svelte';
+export { attempt, toasts } from './notices.svelte';
 export { drop } from './drop.svelte';
 export { addFolders, makeSample, pickAndAdd } from './add-pictures';
 export { copyText, openText, saveText, type TextFile } from './text-files';

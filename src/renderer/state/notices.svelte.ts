@@ -39,3 +39,14 @@ class Toasts {
 }
 
 export const toasts = new Toasts();
+
+/** Says whether it was done; why not, is told. */
+export async function attempt(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    toasts.fail(error);
+    return false;
+  }
+}

@@ -125,13 +125,13 @@ describe('runs at rest', () => {
     const { runs } = await window.call('runs.tag', { runs: ['renamed'], add: ['a', 'b'], remove: ['new'] });
     expect(runs[0]!.tags).toEqual(['a', 'b']);
     expect((await window.call('runs.setNote', { run: 'renamed', note: 'text' })).note).toBe('text');
-    const { items } = await window.call('runs.remove', { runs: ['renamed'] });
+    const trash = async () => (await window.call('runs.remove', { runs: ['renamed'] })).items.filter((item) => item !== null);
+    const items = await trash();
     expect((await window.call('runs.list', {})).runs).toEqual([]);
     expect((await window.call('trash.list', {})).items).toMatchObject([{ item: items[0], run: 'renamed' }]);
     await window.call('trash.restore', { items });
     expect((await window.call('runs.get', { run: 'renamed' })).tags).toEqual(['a', 'b']);
-    const { items: again } = await window.call('runs.remove', { runs: ['renamed'] });
-    await window.call('trash.empty', { items: again });
+    await window.call('trash.empty', { items: await trash() });
     expect((await window.call('trash.list', {})).items).toEqual([]);
     await expect(window.call('trash.restore', { items: ['../runs'] })).rejects.toMatchObject({ error: { code: 'not-found' } });
   });
@@ -145,7 +145,7 @@ describe('runs at rest', () => {
     expect(options.filter(({ differs }) => differs).map(({ name }) => name)).toEqual(expect.arrayContaining(['epochs', 'teacher_temp']));
     expect(notes).toContainEqual({ chart: 'loss', message: 'not comparable: teacher temperatures differ' });
     expect(pictures).toEqual([]);
-    await window.call('runs.remove', { runs: [a.run, b.run] });
+    expect((await window.call('runs.remove', { runs: [a.run, b.run] })).items).toEqual([null, null]);
     expect((await window.call('trash.list', {})).items).toEqual([]);
     expect(await newestCheckpoint(whole.folder)).toBeInstanceOf(Buffer);
     await expect(window.call('runs.add', { folder: tiny.library })).rejects.toThrow('is not the folder of a run');

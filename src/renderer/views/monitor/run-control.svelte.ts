@@ -1,6 +1,5 @@
-/** What can be done with a run from its monitor, one thing at a time, with what is said meanwhile and after. */
-import { engine, toasts } from '../../state';
-import { bytes, duration, number } from '../../state/words';
+/** What can be done with a run from its monitor, one thing at a time, with what is said meanwhile. */
+import { goOn, pause, resume, save, saveAndStop, setWorkers, stopWithoutSaving } from '../../state/run-actions';
 
 export class RunControl {
   /** "Pausing …" */
@@ -12,30 +11,20 @@ export class RunControl {
     return this.#doing;
   }
 
-  pause = () => this.#do('Pausing …', () => engine.call('runs.pause', { run: this.run }));
-  resume = () => this.#do('Going on …', () => engine.call('runs.resume', { run: this.run }));
-  stopAndSave = () => this.#do('Saving and stopping …', () => engine.call('runs.stop', { run: this.run, save: true }));
-  stopWithoutSaving = () => this.#do('Stopping …', () => engine.call('runs.stop', { run: this.run, save: false }));
-  goOn = () => this.#do('Going on …', () => engine.call('runs.continue', { run: this.run }));
-  save = () =>
-    this.#do('Saving …', async () => {
-      const saved = await engine.call('runs.save', { run: this.run });
-      toasts.say(`Step ${number(saved.step)} is saved: ${bytes(saved.bytes)} in ${duration(saved.seconds)}.`, { tone: 'good' });
-    });
-  adjust = (workers: number) =>
-    this.#do('Changing …', async () => {
-      await engine.call('runs.adjust', { run: this.run, workers });
-      toasts.say(`Pictures are read with ${workers === 1 ? 'one thread' : `${workers} threads`} from the next step on.`, { tone: 'good' });
-    });
+  pause = () => this.#do('Pausing …', pause);
+  resume = () => this.#do('Going on …', resume);
+  stopAndSave = () => this.#do('Saving and stopping …', saveAndStop);
+  stopWithoutSaving = () => this.#do('Stopping …', stopWithoutSaving);
+  goOn = () => this.#do('Going on …', goOn);
+  save = () => this.#do('Saving …', save);
+  adjust = (workers: number) => this.#do('Changing …', (run) => setWorkers(run, workers));
 
-  async #do(doing: string, work: () => Promise<unknown>): Promise<void> {
-    if (this.#doing !== undefined) return;
+  /** False where something else was under way, too. */
+  async #do(doing: string, work: (run: { run: string }) => Promise<boolean>): Promise<boolean> {
+    if (this.#doing !== undefined) return false;
     this.#doing = doing;
-    try {
-      await work();
-    } catch (error) {
-      toasts.fail(error);
-    }
+    const isDone = await work(this);
     this.#doing = undefined;
+    return isDone;
   }
 }

@@ -1,45 +1,9 @@
-/** What can be done with runs. Failures are told; each says whether it was done. */
+/** What is done with the list of runs: what comes into it and leaves it. Failures are told. */
 import type { RunSummary } from '../../../engine/protocol';
-import { addFolders, engine, go, href, toasts, topic } from '../../state';
+import { addFolders, attempt, engine, toasts } from '../../state';
+import { isGoing } from '../../state/run-actions';
 import { plural } from '../../state/words';
 import { runsView } from './runs-view.svelte';
-
-const tell = (error: unknown) => toasts.fail(error);
-
-async function done(work: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    tell(error);
-    return false;
-  }
-}
-
-type Named = Pick<RunSummary, 'run'>;
-
-/** It computes, here or in another process, or keeps the device. */
-export const isGoing = ({ state }: Pick<RunSummary, 'state'>): boolean => state === 'running' || state === 'paused';
-export const canGoOn = ({ state }: Pick<RunSummary, 'state'>): boolean => state === 'stopped' || state === 'interrupted' || state === 'failed';
-
-export const open = ({ run }: Named): void => go(href('run', run));
-export const duplicate = ({ run }: Named): void => go(`${href('runs', 'new')}?from=${encodeURIComponent(run)}`);
-/** Names hold no | . */
-export const compare = (runs: readonly string[]): void => go(href('runs', 'compare', runs.join('|')));
-export const reveal = ({ run }: Named) => done(() => engine.call('desktop.reveal', { kind: 'run', run }));
-
-export const pause = ({ run }: Named) => done(() => engine.call('runs.pause', { run }));
-export const resume = ({ run }: Named) => done(() => engine.call('runs.resume', { run }));
-export const stop = ({ run }: Named) => done(() => engine.call('runs.stop', { run, save: true }));
-export const goOn = ({ run }: Named) =>
-  done(async () => {
-    await engine.call('runs.continue', { run });
-    toasts.say(`${run} is in the queue and goes on from its last checkpoint.`);
-  });
-
-export const tag = (runs: readonly Named[], change: { add?: string[]; remove?: string[] }) =>
-  done(() => engine.call('runs.tag', { runs: runs.map(({ run }) => run), ...change }));
-export const setNote = (run: string, note: string) => done(() => engine.call('runs.setNote', { run, note }));
 
 /** A folder of the command line, which stays where it is. */
 async function add(folder: string): Promise<void> {
@@ -49,7 +13,7 @@ async function add(folder: string): Promise<void> {
   toasts.say(`${run} is in the list; its folder stays where it is.`);
 }
 export const addFolder = () =>
-  done(async () => {
+  attempt(async () => {
     const { path } = await engine.call('desktop.pickFolder', { title: 'Add the folder of a run' });
     if (path !== null) await add(path);
   });
@@ -67,20 +31,20 @@ export async function remove(runs: readonly RunSummary[]): Promise<void> {
     toasts.say(words, { tone: 'error' });
   }
   if (leaving.length === 0) return;
-  await done(async () => {
+  await attempt(async () => {
     const { items } = await engine.call('runs.remove', { runs: leaving.map(({ run }) => run) });
     const what = leaving.length === 1 ? leaving[0]!.run : plural(leaving.length, 'run');
-    toasts.say(items.length === 0 ? `${what} left the list; the folder stays where it is.` : `${what} moved to the trash, for 30 days.`, {
+    const isForgotten = items.every((item) => item === null);
+    toasts.say(isForgotten ? `${what} left the list; the folder stays where it is.` : `${what} moved to the trash, for 30 days.`, {
       action: { label: 'Undo', run: () => void bringBack(leaving, items) },
     });
   });
 }
 
-const bringBack = (runs: readonly RunSummary[], items: string[]) =>
-  done(async () => {
-    if (items.length > 0) await engine.call('trash.restore', { items });
-    // Those from elsewhere were only forgotten by the list.
-    const library = topic('library.status').value?.folder;
-    for (const { folder } of runs) if (library !== undefined && !folder.startsWith(library)) await engine.call('runs.add', { folder });
+const bringBack = (runs: readonly RunSummary[], items: readonly (string | null)[]) =>
+  attempt(async () => {
+    const trashed = items.filter((item) => item !== null);
+    if (trashed.length > 0) await engine.call('trash.restore', { items: trashed });
+    for (const [place, { folder }] of runs.entries()) if (items[place] === null) await engine.call('runs.add', { folder });
     runsView.select(...runs.map(({ run }) => run));
   });

@@ -9,7 +9,8 @@ import Trash2 from '@lucide/svelte/icons/trash-2';
 import type { RunSummary } from '../../../engine/protocol';
 import type { MenuEntries } from '../../components';
 import { isDesktop } from '../../state';
-import { canGoOn, duplicate, goOn, isGoing, pause, remove, resume, reveal, stop } from './run-actions';
+import { canGoOn, duplicate, goOn, isGoing, pause, resume, reveal, saveAndStop } from '../../state/run-actions';
+import { remove } from './run-actions';
 
 /** What has to be asked before it is done. */
 export interface RunDialogs {
@@ -23,7 +24,7 @@ export function runEntries(run: RunSummary, dialogs: RunDialogs): MenuEntries {
   return [
     ...(ours && run.state === 'running' ? [{ label: 'Pause', icon: Pause, run: () => void pause(run) }] : []),
     ...(ours && run.state === 'paused' ? [{ label: 'Go on', icon: Play, run: () => void resume(run) }] : []),
-    ...(ours ? [{ label: 'Save and stop', icon: Square, run: () => void stop(run) }] : []),
+    ...(ours ? [{ label: 'Save and stop', icon: Square, run: () => void saveAndStop(run) }] : []),
     ...(canGoOn(run) ? [{ label: 'Go on from its last checkpoint', icon: Play, run: () => void goOn(run) }] : []),
     { label: 'New run with its options', icon: Copy, run: () => duplicate(run) },
     { label: 'Rename …', icon: Pencil, keys: 'F2', disabled: isGoing(run), run: dialogs.rename },
