@@ -15,7 +15,7 @@ export class FolderView {
   #loading = $state(true);
   #summary = $state('');
   readonly #request: PickRequest;
-  readonly #closed = new AbortController();
+  #reading: AbortController | undefined;
   #inspecting: AbortController | undefined;
   readonly #endEffects: () => void;
 
@@ -87,22 +87,25 @@ export class FolderView {
 
   close(): void {
     this.#endEffects();
-    this.#closed.abort();
+    this.#reading?.abort();
     this.#inspecting?.abort();
   }
 
   async #read(path: string | undefined, from?: string): Promise<void> {
+    this.#reading?.abort();
+    const asked = (this.#reading = new AbortController());
     this.#loading = true;
     try {
       const params = { hidden: this.hidden, ...(path === undefined ? {} : { path }) };
-      this.#listing = await engine.call('files.list', params, { signal: this.#closed.signal });
+      this.#listing = await engine.call('files.list', params, { signal: asked.signal });
       this.#problem = undefined;
       this.place = from === undefined ? -1 : this.entries.findIndex((entry) => entry.path === from);
     } catch (error) {
+      // Another folder was opened meanwhile.
+      if (asked.signal.aborted) return;
       this.#problem = (error as Error).message;
-    } finally {
-      this.#loading = false;
     }
+    this.#loading = false;
   }
 
   #inspect(path: string | undefined): void {

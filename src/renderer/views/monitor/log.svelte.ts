@@ -32,7 +32,8 @@ export class RunLog {
     const count = this.earlier - from;
     if (count === 0) return;
     const { lines } = await engine.call('monitor.log', { run: this.#run, from, count });
-    this.#lines = [...lines, ...this.#lines];
+    // Asked twice, or all was fetched anew meanwhile.
+    if (this.earlier === from + count) this.#lines = [...lines, ...this.#lines];
   }
 
   #heard({ total, lines }: TopicValue<'run.log'>): void {
