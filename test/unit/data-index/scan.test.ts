@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync } fro
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DatasetIndex, Flag, problemGroups, problemRows, scanDataset } from '../../../src/engine/data/index/index';
+import { takeLooks } from '../../../src/engine/data/index/scan';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { indexed, openLibrary, pathsOf, picture, pool, put, scan, twoClasses } from './folders';
 
@@ -209,4 +210,35 @@ test('a touched file counts as changed and is read again', async () => {
   expect(dataset.record.lastScan).toMatchObject({ changed: 1 });
   expect(dataset.columns.modified[3]).toBe(1e12);
   expect(dataset.record.counts.pictures).toBe(5);
+});
+
+test('what could not be saved, since the disk was full in the end, is saved with what comes next', async () => {
+  const { library, dataset } = await indexed(await twoClasses());
+  const { sql } = dataset;
+  // The transaction fails where it is committed, as it does on a full disk.
+  sql.exec(`PRAGMA foreign_keys = ON;
+    CREATE TABLE room (id INTEGER PRIMARY KEY);
+    CREATE TABLE wanted (room INTEGER REFERENCES room (id) DEFERRABLE INITIALLY DEFERRED);
+    CREATE TRIGGER full AFTER INSERT ON page BEGIN INSERT INTO wanted VALUES (1); END;`);
+  const leaveOut = (picture: number) => dataset.edit(() => (dataset.columns.flags[picture]! |= Flag.leftOut));
+  expect(() => leaveOut(0)).toThrow(/constraint/i);
+  const look = await pool.run({ kind: 'look', path: join(dataset.record.folder, 'birds/a.jpg'), thumbnail: 0 });
+  expect(() => takeLooks(dataset, [{ picture: 1, look }])).toThrow(/constraint/i);
+  expect(dataset.isSaved).toBe(false);
+  // It does not leave memory for others.
+  library.index.get(dataset.id, () => false);
+  for (let i = 0; i < 5; i++) library.index.get((await library.index.add(temporaryFolder(), { kind: 'none' })).dataset.id, () => false);
+  expect(dataset.columns.flags[0]! & Flag.leftOut).toBe(Flag.leftOut);
+  sql.exec('DROP TRIGGER full');
+  leaveOut(4);
+  expect(dataset.isSaved).toBe(true);
+  library.index.close();
+
+  const again = DatasetIndex.open(join(library.folder, 'library.db'));
+  const { columns, hashes, record } = again.get(dataset.id)!;
+  expect([0, 1, 4].map((id) => (columns.flags[id]! & Flag.leftOut) !== 0)).toEqual([true, false, true]);
+  expect(columns.size[1]).toBe(look.size);
+  expect(hashes.hashLow[1]).toBe(look.hash[0]);
+  expect(record.counts).toMatchObject({ pictures: 3, leftOut: 2 });
+  again.close();
 });

@@ -1,5 +1,5 @@
 /** What is a number per picture, column by column in memory, saved in pages. A picture's id is its place. */
-import { inTransaction, type Sql } from './database';
+import type { Sql } from './database';
 
 /** Pictures of a page. */
 const PAGE = 1024;
@@ -102,12 +102,17 @@ class PagedColumns<F extends Fields> {
   }
 
   save(): void {
-    if (this.dirty.size === 0) return;
+    if (this.isSaved) return;
     const put = this.sql.prepare(`INSERT OR REPLACE INTO ${this.table} VALUES (?, ?, ?)`);
-    inTransaction(this.sql, () => {
-      for (const page of this.dirty) put.run(this.dataset, page, this.pack(page));
-    });
+    for (const page of this.dirty) put.run(this.dataset, page, this.pack(page));
+  }
+
+  saved(): void {
     this.dirty.clear();
+  }
+
+  get isSaved(): boolean {
+    return this.dirty.size === 0;
   }
 
   private pack(page: number): Buffer {
@@ -186,10 +191,19 @@ export class PictureTable {
     this.main.touchAll();
   }
 
-  /** To be called within the transaction of whatever else changes. */
+  /** Writes pages within the transaction of whatever else changes; `saved` tells once that is through: a full disk may show then. */
   save(): void {
     this.main.save();
     this.hashTable?.save();
+  }
+
+  saved(): void {
+    this.main.saved();
+    this.hashTable?.saved();
+  }
+
+  get isSaved(): boolean {
+    return this.main.isSaved && (this.hashTable?.isSaved ?? true);
   }
 }
 

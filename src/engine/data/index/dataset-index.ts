@@ -64,7 +64,7 @@ export class DatasetIndex {
     if (place >= 0) this.latest.splice(place, 1);
     this.latest.push(dataset);
     for (const old of this.latest.slice(0, -KEPT_IN_MEMORY)) {
-      if (keep(old)) continue;
+      if (keep(old) || !old.isSaved) continue;
       old.unload();
       this.latest.splice(this.latest.indexOf(old), 1);
     }

@@ -207,17 +207,28 @@ export class IndexedDataset {
     return result;
   }
 
-  /** Saves pictures that were touched, and the record under a new revision, in one go. */
-  save({ decisions = false, reorders = true } = {}): void {
+  /**
+   * Saves pictures that were touched, and the record under a new revision, in one go. What could not be saved, because the disk
+   * is full, is saved with what comes next.
+   * @param also what belongs to it: run before, within the transaction
+   */
+  save({ decisions = false, reorders = true, also = (): void => undefined } = {}): void {
     if (reorders) this.orders.clear();
     this.record.revision++;
-    this.record.counts = this.count();
     inTransaction(this.sql, () => {
+      also();
+      this.record.counts = this.count();
       this.table.save();
       if (decisions) this.saveDecisions();
       saveRecord(this.sql, this.number, this.record);
     });
+    this.table.saved();
     this.onChange(this);
+  }
+
+  /** Otherwise it must not leave memory. */
+  get isSaved(): boolean {
+    return this.loaded?.isSaved ?? true;
   }
 
   /** Saves what no row depends on: name, state, when it was opened. */

@@ -209,19 +209,20 @@ export async function lookAt(dataset: IndexedDataset, pictures: Uint32Array, con
 /** Puts what was seen of files into columns and notes, and saves it. */
 export function takeLooks(dataset: IndexedDataset, looks: readonly { picture: number; look: PictureLook }[]): void {
   const { sql, number, table } = dataset;
-  inTransaction(sql, () => {
-    const forget = sql.prepare('DELETE FROM note WHERE dataset = ? AND picture = ?');
-    const note = sql.prepare('INSERT OR REPLACE INTO note VALUES (?, ?, ?, ?, ?)');
-    for (const { picture, look } of looks) {
-      forget.run(number, picture);
-      takeLook(dataset, picture, look);
-      const { failure } = look;
-      if (failure && failure.kind !== 'gone') note.run(number, picture, failure.kind, failure.message, failure.decoder);
-      for (const { kind, message } of look.odd) note.run(number, picture, kind, message, null);
-      table.touch(picture);
-      table.touchHashes(picture);
-    }
-    dataset.save();
+  const forget = sql.prepare('DELETE FROM note WHERE dataset = ? AND picture = ?');
+  const note = sql.prepare('INSERT OR REPLACE INTO note VALUES (?, ?, ?, ?, ?)');
+  dataset.save({
+    also() {
+      for (const { picture, look } of looks) {
+        forget.run(number, picture);
+        takeLook(dataset, picture, look);
+        const { failure } = look;
+        if (failure && failure.kind !== 'gone') note.run(number, picture, failure.kind, failure.message, failure.decoder);
+        for (const { kind, message } of look.odd) note.run(number, picture, kind, message, null);
+        table.touch(picture);
+        table.touchHashes(picture);
+      }
+    },
   });
 }
 
