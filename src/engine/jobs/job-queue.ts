@@ -35,12 +35,14 @@ export class JobQueue {
 
   /** Takes over what is there; `start` begins to carry out. */
   async open(): Promise<Orphan[]> {
-    const left = (await this.file.read()).jobs.filter((job) => job.owner === 'workbench' && job.state === 'running' && !isHeld(job));
+    const isLeft = (job: StoredJob): boolean => job.owner === 'workbench' && job.state === 'running' && !isHeld(job);
+    const left = (await this.file.read()).jobs.filter(isLeft);
     const steps = new Map<number, number>();
     for (const job of left) steps.set(job.job, await this.options.savedStep(job).catch(() => 0));
     const orphans = await this.file.change((queue) => {
       const found: Orphan[] = [];
-      for (const job of queue.jobs.filter(({ job }) => steps.has(job)).reverse()) {
+      // Another process may have taken them over meanwhile.
+      for (const job of queue.jobs.filter((job) => steps.has(job.job) && isLeft(job)).reverse()) {
         const fromStep = steps.get(job.job)!;
         job.attempts = job.lastFrom === fromStep ? job.attempts + 1 : 1;
         Object.assign(job, { lastFrom: fromStep, state: 'waiting', holder: null, beat: Date.now() });

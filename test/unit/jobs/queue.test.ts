@@ -116,6 +116,35 @@ describe('the queue of the workbench', () => {
     expect(await names(folders)).toEqual(['waits']);
   });
 
+  test('what is left is taken over by one of two that open at once', async () => {
+    const folders = await library();
+    await add(openQueue(folders).queue, 'left');
+    await new QueueFile(folders.queue).change((queue) => Object.assign(queue.jobs[0]!, { state: 'running', holder: goneHolder }));
+    const second = openQueue(folders).queue;
+    let taken: unknown;
+    // While the first looks how far the run is, the second takes it over and begins it.
+    const first = new JobQueue({
+      library: folders,
+      carryOut: () => Promise.resolve(),
+      savedStep: async () => {
+        taken = await second.open();
+        second.start();
+        await until(() => second.going);
+        return 7;
+      },
+      changed: () => undefined,
+      defect: (error) => {
+        throw error;
+      },
+      share: () => 0.1,
+    });
+    expect(await first.open()).toEqual([]);
+    expect(taken).toMatchObject([{ job: { run: 'left' } }]);
+    const { jobs } = await new QueueFile(folders.queue).read();
+    expect(jobs).toMatchObject([{ run: 'left', state: 'running', attempts: 1, holder: { pid: process.pid } }]);
+    await second.close('discard');
+  });
+
   test('ends with its job saved and paused, or left for the next process', async () => {
     const folders = await library();
     const first = openQueue(folders).queue;
