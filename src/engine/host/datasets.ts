@@ -36,7 +36,7 @@ export async function datasetsArea(context: HostContext): Promise<Area> {
   context.datasets = {
     pictures: (id) => picturesForRun(shelf, shelf.get(id)),
     touch: (id) => touch(shelf.get(id)),
-    nameOf: (id) => (shelf.index.has(id) ? shelf.get(id).record.name : undefined),
+    nameOf: (id) => shelf.index.nameOf(id),
     byFolder: (root) => shelf.index.byFolder(root)?.id,
     find: (id, paths) => Promise.resolve(shelf.get(id).paths.find(paths)),
     search: (text, count) => Promise.resolve(shelf.index.search(text, count)),

@@ -207,6 +207,17 @@ export class PictureTable {
   }
 }
 
+/** Of one picture, out of its page; 0 where it was never saved. */
+export function storedFlags(sql: Sql, dataset: number, picture: number): number {
+  const names = Object.keys(FIELDS) as (keyof typeof FIELDS)[];
+  const before = names.slice(0, names.indexOf('flags')).reduce((sum, name) => sum + FIELDS[name].BYTES_PER_ELEMENT, 0);
+  const at = before * PAGE + (picture % PAGE) * FIELDS.flags.BYTES_PER_ELEMENT;
+  const row = sql
+    .prepare('SELECT substr(columns, ?, 4) AS flags FROM page WHERE dataset = ? AND page = ?')
+    .get(at + 1, dataset, Math.floor(picture / PAGE)) as { flags: Uint8Array } | undefined;
+  return row ? Buffer.from(row.flags).readUInt32LE() : 0;
+}
+
 /** The file is there and was looked at: what all lists are made of. */
 export const isListed = (flags: number): boolean => (flags & (Flag.present | Flag.read)) === (Flag.present | Flag.read);
 /** 0 used, 1 left out, 2 unreadable. */

@@ -56,6 +56,11 @@ export class DatasetIndex {
     return this.datasets.has(id);
   }
 
+  /** Of one that may lie out of memory, and stays there. */
+  nameOf(id: string): string | undefined {
+    return this.datasets.get(id)?.record.name;
+  }
+
   /** Undefined: there is none. Columns of those that were not looked at for long leave memory, but for `keep`. */
   get(id: string, keep: (dataset: IndexedDataset) => boolean = () => true): IndexedDataset | undefined {
     const dataset = this.datasets.get(id);
@@ -115,7 +120,7 @@ export class DatasetIndex {
     this.listener(undefined);
   }
 
-  /** Pictures of all datasets whose path contains the text. */
+  /** Pictures of all datasets whose path contains the text. No dataset comes into memory for it. */
   search(text: string, count: number): { pictures: { dataset: string; picture: number; path: string }[]; more: boolean } {
     const rows = this.sql
       .prepare(`SELECT dataset, picture, path FROM path WHERE ${CONTAINS} LIMIT ?`)
@@ -123,7 +128,7 @@ export class DatasetIndex {
     const byNumber = new Map(this.list.map((dataset) => [dataset.number, dataset]));
     const pictures = rows.flatMap(({ dataset: number, picture, path }) => {
       const dataset = byNumber.get(number);
-      return dataset?.has(picture) ? [{ dataset: dataset.id, picture, path }] : [];
+      return dataset?.isStoredListed(picture) ? [{ dataset: dataset.id, picture, path }] : [];
     });
     return { pictures: pictures.slice(0, count), more: pictures.length > count };
   }

@@ -1,6 +1,6 @@
 /** One dataset of the index: its columns, what follows from them, and how changes are saved. */
 import { dropOtherGenerations, loadAttributes, type Attribute } from './attributes';
-import { Flag, isListed, isUsed, PictureTable, useOf, type Columns, type HashColumns } from './columns';
+import { Flag, isListed, isUsed, PictureTable, storedFlags, useOf, type Columns, type HashColumns } from './columns';
 import { inTransaction, jsonOf, type Sql } from './database';
 import type { DuplicateDecisions } from './decision-change';
 import { EditLog, type EditResult } from './edits';
@@ -173,6 +173,11 @@ export class IndexedDataset {
 
   has(picture: number): boolean {
     return picture < this.length && isListed(this.columns.flags[picture]!);
+  }
+
+  /** As `has`, by what was saved last: reads no more than that. */
+  isStoredListed(picture: number): boolean {
+    return picture < this.length && isListed(storedFlags(this.sql, this.number, picture));
   }
 
   /** Of given pictures, in their order; those that are none are left out. */

@@ -101,7 +101,8 @@ export class EditLog {
     isUndo: boolean,
   ): EditResult {
     const { length, columns } = table;
-    const words = Uint32Array.from({ length }, (_, i) => wordOf(columns, i));
+    const words = new Uint32Array(length);
+    for (let i = 0; i < length; i++) words[i] = wordOf(columns, i);
     const classes = columns.class.slice(0, length);
     const { labels, generation, attributes, holdOut, classes: names } = record;
     const decided = decisions && new DecisionChange(decisions);
