@@ -18,6 +18,12 @@ for (let amount = 0; amount < 256; amount++) {
   table[4 * amount + 3] = 255;
 }
 
+/** The colour of an amount of 0 … 1, as CSS has it. */
+export function viridisColour(amount: number): string {
+  const place = 4 * Math.round(255 * Math.min(1, Math.max(0, amount)));
+  return `rgb(${table.subarray(place, place + 3).join(' ')})`;
+}
+
 /** @param values 0 … 255, rows × columns; gives an image of one pixel per value */
 export function viridis({ rows, columns, values }: { rows: number; columns: number; values: Uint8Array }) {
   const rgba = new Uint8Array(4 * values.length);
