@@ -115,6 +115,43 @@ const mayNotImport = {
   renderer: (name) => name === 'electron' || name.startsWith('electron/') || name.startsWith('node:') || isBuiltin(name),
 };
 
+/** The rooms of the window and what each may import besides itself. A view imports no other view: what several need stands above them. */
+const windowMayImport = {
+  components: [],
+  state: [],
+  charts: ['components', 'state'],
+  curves: ['components', 'state', 'charts'],
+  frame: ['components', 'state'],
+  views: ['components', 'state', 'charts', 'curves', 'frame'],
+};
+const renderer = resolve(source, 'renderer');
+const viewOf = (path) => firstPart(resolve(renderer, 'views'), path);
+
+const windowDirection = {
+  meta: {
+    type: 'problem',
+    schema: [],
+    messages: {
+      direction: '{{from}} may not import {{to}} (see windowMayImport in eslint.config.js).',
+      view: 'The view {{from}} may not import the view {{to}}: what both need stands in {{rooms}}.',
+    },
+  },
+  create(context) {
+    const from = firstPart(renderer, context.filename);
+    const allowed = windowMayImport[from];
+    const view = viewOf(context.filename);
+    return onImports((node, name) => {
+      if (!allowed || !name.startsWith('.')) return;
+      const path = resolve(dirname(context.filename), name);
+      const to = firstPart(renderer, path);
+      const rooms = windowMayImport.views.join(', ');
+      if (view !== undefined && to === from && viewOf(path) !== view) {
+        context.report({ node, messageId: 'view', data: { from: view, to: viewOf(path), rooms } });
+      } else if (to !== undefined && to !== from && !allowed.includes(to)) context.report({ node, messageId: 'direction', data: { from, to } });
+    });
+  },
+};
+
 const noDefaultExport = {
   selector: 'ExportDefaultDeclaration',
   message: 'Export by name: a thing has the same name everywhere.',
@@ -155,6 +192,13 @@ export default tseslint.config(
     files: ['src/main/**/*.ts', 'src/renderer/**/*.{ts,svelte}', 'src/engine/protocol.ts', 'src/engine/protocol/**/*.ts'],
     plugins: { contract: { rules: { only: contractOnly } } },
     rules: { 'contract/only': 'error' },
+  },
+  {
+    files: ['src/renderer/**/*.{ts,svelte}'],
+    // It loads views when they are first opened.
+    ignores: ['src/renderer/state/router.svelte.ts'],
+    plugins: { window: { rules: { 'import-direction': windowDirection } } },
+    rules: { 'window/import-direction': 'error' },
   },
   {
     files: ['src/engine/**/*.ts'],

@@ -58,6 +58,18 @@ describe('lint rules', () => {
     expect(await complaints('src/engine/attic/a.ts', `export const a = 1;\n`)).toEqual([expect.stringContaining('has no place')]);
   });
 
+  it('keeps views apart from each other, and what they are made of from them', async () => {
+    const inView = (code: string) => complaints('src/renderer/views/home/a.ts', code);
+    expect(await inView(`export * from '../runs/queue-words';\n`)).toEqual([expect.stringContaining('The view home may not import the view runs')]);
+    expect(await inView(`export const load = () => import('../runs/queue-words');\n`)).toHaveLength(1);
+    expect(await inView(`export * from './step';\nexport * from '../../curves';\nexport * from '../../frame/keys';\n`)).toEqual([]);
+    expect(await complaints('src/renderer/views/data/grid/a.ts', `export * from '../dataset-state.svelte';\n`)).toEqual([]);
+    expect(await complaints('src/renderer/components/a.ts', `export * from '../state';\n`)).toEqual([expect.stringContaining('components may not import state')]);
+    expect(await complaints('src/renderer/frame/a.ts', `export * from '../views/home/words';\n`)).toEqual([expect.stringContaining('frame may not import views')]);
+    const script = `<script lang="ts">\n  import Row from '../runs/Row.svelte';\n</script>\n\n<Row />\n`;
+    expect(await complaints('src/renderer/views/home/A.svelte', script)).toEqual([expect.stringContaining('The view home may not import the view runs')]);
+  });
+
   it('refuses any, default exports, file extensions, and console outside the command line', async () => {
     const inGpu = (code: string) => complaints('src/engine/gpu/a.ts', code);
     expect(await inGpu('export const a = (x: any) => x;\n')).toEqual([expect.stringContaining('no-explicit-any')]);

@@ -1,38 +1,45 @@
 import { engine } from './engine';
-import { toasts } from './notices.svelte';
+import { attempt, toasts } from './notices.svelte';
 import { go, href } from './router.svelte';
 
-/** Adds folders that were dropped or picked as datasets, and shows the last of them. Says what could not be added and why. */
-export async function addFolders(folders: readonly string[]): Promise<void> {
-  let last: string | undefined;
-  for (const folder of folders) {
-    try {
-      const { dataset, existed } = await engine.call('datasets.add', { folder });
-      last = dataset.dataset;
-      if (existed) toasts.say(`${dataset.name} reads this folder already.`);
-    } catch (error) {
-      toasts.fail(error);
+/** The ways to pictures; `added` hears of the dataset that came last. What could not be added and why is told. */
+function waysToPictures(added: (dataset: string) => void) {
+  /** Folders that were dropped or picked; their classes from a table where one is given. */
+  async function addFolders(folders: readonly string[], table?: string): Promise<void> {
+    const labels = table === undefined ? {} : { labels: { kind: 'table' as const, file: table } };
+    let last: string | undefined;
+    for (const folder of folders) {
+      await attempt(async () => {
+        const { dataset, existed } = await engine.call('datasets.add', { folder, ...labels });
+        last = dataset.dataset;
+        if (existed) toasts.say(`${dataset.name} reads this folder already.`);
+      });
     }
+    if (last !== undefined) added(last);
   }
-  if (last !== undefined) go(href('data', last));
+  return {
+    addFolders,
+    pickAndAdd: () =>
+      attempt(async () => {
+        const { path } = await engine.call('desktop.pickFolder', { title: 'Add a folder of pictures' });
+        if (path !== null) await addFolders([path]);
+      }),
+    /** A table `path,label` beside the pictures that it names. */
+    pickTable: () =>
+      attempt(async () => {
+        const { path } = await engine.call('desktop.pickFile', { title: 'A list of pictures: path,label', endings: ['csv'] });
+        if (path !== null) await addFolders([path.replace(/[\\/][^\\/]*$/, '') || '/'], path);
+      }),
+    /** Draws the sample pictures, which are seen as they come. */
+    makeSample: () =>
+      attempt(async () => {
+        const { dataset } = await engine.call('datasets.makeSample', {});
+        added(dataset.dataset);
+      }),
+  };
 }
 
-/** Asks for a folder and adds it. */
-export async function pickAndAdd(): Promise<void> {
-  try {
-    const { path } = await engine.call('desktop.pickFolder', { title: 'Add a folder of pictures' });
-    if (path !== null) await addFolders([path]);
-  } catch (error) {
-    toasts.fail(error);
-  }
-}
-
-/** Draws the sample pictures and shows them as they come. */
-export async function makeSample(): Promise<void> {
-  try {
-    const { dataset } = await engine.call('datasets.makeSample', {});
-    go(href('data', dataset.dataset));
-  } catch (error) {
-    toasts.fail(error);
-  }
-}
+/** Adds pictures and shows them. */
+export const { addFolders, pickAndAdd, makeSample } = waysToPictures((dataset) => go(href('data', dataset)));
+/** Adds pictures without leaving the place where one is. */
+export const addHere = waysToPictures(() => {});

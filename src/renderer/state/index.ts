@@ -11,7 +11,7 @@ export { go, href, router } from './router.svelte';
 export { commands, useCommands, type Command, type CommandSource } from './commands.svelte';
 export { attempt, toasts } from './notices.svelte';
 export { drop } from './drop.svelte';
-export { addFolders, makeSample, pickAndAdd } from './add-pictures';
+export { addFolders, addHere, makeSample, pickAndAdd } from './add-pictures';
 export { copyText, openText, saveText, type TextFile } from './text-files';
 export { pictureUrl } from './picture-url';
 export { selection } from './selection.svelte';

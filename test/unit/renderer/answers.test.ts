@@ -3,6 +3,7 @@ import { desk } from './support/desk';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { LogLine, Result } from '../../../src/engine/protocol';
 import { FolderView } from '../../../src/renderer/frame/folder-view.svelte';
+import { Panels } from '../../../src/renderer/state/panels.svelte';
 import { RunLog } from '../../../src/renderer/views/monitor/log.svelte';
 import { Freeing } from '../../../src/renderer/views/runs/freeing.svelte';
 import { Note } from '../../../src/renderer/views/runs/note.svelte';
@@ -52,6 +53,47 @@ describe('a log', () => {
     expect(log.lines.map(({ line }) => line)).toEqual(Array.from({ length: 1000 }, (_, i) => 200 + i));
     expect(log.earlier).toBe(200);
     stop();
+  });
+});
+
+describe('panels of a run', () => {
+  const image = (shade: number) => ({ width: 1, height: 1, rgba: Uint8Array.of(shade, shade, shade, 255) });
+  const map = { rows: 1, columns: 1, values: Uint8Array.of(0) };
+  const head = (step: number) => ({ step, epoch: step / 10, at: step });
+  const panels = (...steps: number[]): Result<'monitor.panels'> => ({ basis: 0, pictures: [{ path: 'a.jpg', picture: null, image: image(1) }], panels: steps.map(head) });
+  const panel = (step: number): Result<'monitor.panel'> => ({ ...head(step), basis: 0, pictures: [{ attention: map, colours: image(step) }] });
+  const answerPanel = async () => {
+    const call = await desk.asked('monitor.panel');
+    await desk.answer(call, panel(call.params.step));
+  };
+
+  test('are asked for once at a time, and end with the newest', async () => {
+    const shown = new Panels({ strip: 0, panel: true });
+    const stop = shown.follow('one');
+    await desk.tell('run.panel', { ...head(10), basis: 0 }, 'one');
+    const first = await desk.asked('monitor.panels');
+    await desk.tell('run.panel', { ...head(20), basis: 0 }, 'one');
+    expect(desk.methods).toEqual(['monitor.panels']);
+    await desk.answer(first, panels(10));
+    await answerPanel();
+    await desk.answer(await desk.asked('monitor.panels'), panels(10, 20));
+    await answerPanel();
+    expect(shown.sights(2)).toEqual([{ image: image(1), attention: map, colours: image(20) }]);
+    stop();
+  });
+
+  test('of another run are not taken for those of the one before', async () => {
+    const strip = new Panels({ strip: 8, panel: false });
+    const stop = strip.follow('one');
+    await desk.tell('run.panel', { ...head(10), basis: 0 }, 'one');
+    await desk.answer(await desk.asked('monitor.panels'), panels(10));
+    const late = await desk.asked('monitor.strip');
+    stop();
+    const stopOther = strip.follow('two');
+    expect([strip.pictures, strip.heads, strip.strip]).toEqual([[], undefined, []]);
+    await desk.answer(late, { basis: 0, frames: [{ ...head(10), colours: image(10) }] });
+    expect(strip.strip).toEqual([]);
+    stopOther();
   });
 });
 

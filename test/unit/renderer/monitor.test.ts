@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { epochLine, marksOf, plannedLine, scoreChart, stepLine } from '../../../src/renderer/views/monitor/chart-lines';
-import type { Measured } from '../../../src/renderer/views/monitor/measured';
-import { converted } from '../../../src/renderer/views/monitor/places';
+import { epochLine, marksOf, plannedLine, scoreChart, stepLine } from '../../../src/renderer/curves/chart-lines';
+import type { Measured } from '../../../src/renderer/curves/measured';
+import { converted } from '../../../src/renderer/curves/places';
 import { valuesTable } from '../../../src/renderer/views/monitor/values-file';
 
 /** Ten steps to an epoch; each step takes two seconds, and after step 20 measuring took a minute. */

@@ -1,8 +1,8 @@
 /** What can be compared as curves. */
 import type { EpochSeries, StepSeries } from '../../../engine/protocol';
 import type { YOptions } from '../../charts';
+import { percent, percentTick, type Measured } from '../../curves';
 import { bytes, number } from '../../state/words';
-import { percent, percentTick, type Measured } from '../monitor/chart-lines';
 
 export interface ComparedChart {
   /** Of the series; notes of `runs.compare` name it. */

@@ -1,10 +1,6 @@
 /** The curves of several runs on common axes. */
-import { ChartGroup, lastFinite, type Line, type Range, type Reference, type XUnit } from '../../charts';
-import { layout } from '../../state';
-import { epochLine, stepLine, type Measured } from '../monitor/chart-lines';
-import { placesOf } from '../monitor/places';
-import { RunCurves, type Epochs } from '../monitor/run-curves.svelte';
-import { reached } from '../monitor/step-curve.svelte';
+import { lastFinite, type Line, type Range, type Reference, type XUnit } from '../../charts';
+import { Axes, epochLine, placesOf, reached, RunCurves, stepLine, type Epochs, type Measured } from '../../curves';
 import type { ComparedChart } from './charts';
 
 /** A run as it is drawn. */
@@ -15,19 +11,14 @@ export interface Drawn {
   colour: string;
 }
 
-export class Comparison {
-  readonly group = new ChartGroup();
+export class Comparison extends Axes {
   /** Each run begins where its k-NN is best, in place of where it began. */
   aligned = $state(false);
   #curves = $state.raw<ReadonlyMap<string, RunCurves>>(new Map());
   readonly #stops = new Map<string, () => void>();
 
   constructor() {
-    const { group } = this;
-    const unit = layout.text('compare.unit', 'epoch');
-    group.unit = unit === 'step' || unit === 'second' ? unit : 'epoch';
-    group.smoothing = layout.number('compare.smoothing', 0.6);
-    group.log = layout.flag('compare.log', false);
+    super('compare');
   }
 
   /** Follows these and no others. */
@@ -51,20 +42,6 @@ export class Comparison {
     this.#stops.clear();
   }
 
-  setUnit(unit: XUnit): void {
-    this.group.point(null, null);
-    this.group.zoom(null);
-    this.group.unit = unit;
-    layout.set('compare.unit', unit);
-  }
-  setSmoothing(weight: number): void {
-    this.group.smoothing = weight;
-    layout.set('compare.smoothing', weight);
-  }
-  setLog(log: boolean): void {
-    this.group.log = log;
-    layout.set('compare.log', log);
-  }
   align(aligned: boolean): void {
     this.group.zoom(null);
     this.aligned = aligned;

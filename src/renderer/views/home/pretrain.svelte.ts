@@ -1,11 +1,9 @@
 /** The second step: a fitted run on the pictures that are there, within the time that one has. */
-import type { Dataset, OptionValues, Result } from '../../../engine/protocol';
-import { engine, EngineError, go, href, toasts } from '../../state';
+import type { Dataset, Draft, Result } from '../../../engine/protocol';
+import { attempt, engine, go, href, toasts } from '../../state';
+import { RecipeCheck } from '../../state/recipe-check.svelte';
 
 export type Model = Result<'recipes.schema'>['models'][number];
-type Check = Result<'recipes.check'>;
-
-const settleMs = 150;
 
 export class Pretrain {
   hours = $state<number | null>(null);
@@ -13,18 +11,17 @@ export class Pretrain {
   model = $state.raw<Model>();
   starting = $state(false);
   #models = $state.raw<readonly Model[]>([]);
-  #check = $state.raw<Check>();
-  #problem = $state<string>();
+  readonly #check = new RecipeCheck();
 
   get models(): readonly Model[] {
     return this.#models;
   }
-  get check(): Check | undefined {
-    return this.#check;
+  get check(): Result<'recipes.check'> | undefined {
+    return this.#check.answer;
   }
   /** Why it cannot begin, in a sentence. */
   get problem(): string | undefined {
-    return this.#check?.problems[0]?.message ?? this.#problem;
+    return this.check?.problems[0]?.message ?? this.#check.error?.message;
   }
 
   loadModels(): void {
@@ -34,43 +31,23 @@ export class Pretrain {
     );
   }
 
-  #options(): OptionValues {
-    return { ...this.model?.options };
+  #draft({ dataset }: Dataset): Draft {
+    return { dataset, preset: 'auto', hours: this.hours, options: { ...this.model?.options } };
   }
 
   /** What it comes to; gives back how to forget the question. */
-  ask({ dataset }: Dataset): () => void {
-    const abort = new AbortController();
-    const draft = { dataset, preset: 'auto', hours: this.hours, options: this.#options() };
-    const timer = setTimeout(() => {
-      engine.call('recipes.check', draft, { signal: abort.signal }).then(
-        (check) => {
-          this.#check = check;
-          this.#problem = undefined;
-        },
-        (error: unknown) => {
-          if (error instanceof EngineError && error.code === 'cancelled') return;
-          this.#check = undefined;
-          this.#problem = error instanceof Error ? error.message : String(error);
-        },
-      );
-    }, settleMs);
-    return () => {
-      clearTimeout(timer);
-      abort.abort();
-    };
+  ask(dataset: Dataset): () => void {
+    return this.#check.ask(this.#draft(dataset));
   }
 
-  async start({ dataset }: Dataset): Promise<void> {
-    if (!this.#check?.recipe) return;
+  async start(dataset: Dataset): Promise<void> {
+    const { check } = this;
+    if (!check?.recipe) return;
     this.starting = true;
-    try {
-      const draft = { dataset, preset: 'auto', hours: this.hours, options: this.#options() };
-      const { run } = await engine.call('runs.start', { name: this.#check.suggestedName, draft });
+    await attempt(async () => {
+      const { run } = await engine.call('runs.start', { name: check.suggestedName, draft: this.#draft(dataset) });
       go(href('run', run));
-    } catch (error) {
-      toasts.fail(error);
-    }
+    });
     this.starting = false;
   }
 }

@@ -1,7 +1,7 @@
 /** A run's log: its last lines, and those before them when somebody asks. */
 import type { LogLine, TopicValue } from '../../../engine/protocol';
 import { engine } from '../../state';
-import { Follower } from './follower';
+import { Follower } from '../../state/follower';
 
 const page = 500;
 

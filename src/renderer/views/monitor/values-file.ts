@@ -1,6 +1,6 @@
 /** The steps that the charts show, as a table for other programs. */
 import { firstAtLeast, type Range } from '../../charts/lines';
-import type { Steps } from './measured';
+import type { Steps } from '../../curves/measured';
 
 /**
  * Comma-separated, one line per point within the range of steps. Where a point stands for several steps, its values are their means, and

@@ -1,10 +1,10 @@
 /** What somebody is putting together: kept while other views are looked at, and asked about at each change. */
 import type { Draft, OptionValue, OptionValues, Result } from '../../../engine/protocol';
-import { engine, EngineError } from '../../state';
-import { sameValue } from './values';
+import { engine, type EngineError } from '../../state';
+import { sameValue } from '../../state/option-values';
+import { RecipeCheck } from '../../state/recipe-check.svelte';
 
 export type Schema = Result<'recipes.schema'>;
-export type Check = Result<'recipes.check'>;
 
 /** What may be changed of a draft and taken back. */
 interface Wish {
@@ -16,16 +16,13 @@ interface Wish {
   copiedFrom: string | undefined;
 }
 
-const settleMs = 120;
 const mostSteps = 100;
 
 class NewRunDraft {
   #wish = $state.raw<Wish>({ dataset: undefined, preset: 'auto', hours: null, options: {}, copiedFrom: undefined });
   #past = $state.raw<readonly Wish[]>([]);
   #schema = $state.raw<Schema>();
-  #check = $state.raw<Check>();
-  #fresh = $state(false);
-  #error = $state.raw<{ message: string; detail: string | undefined }>();
+  readonly #check = new RecipeCheck();
   /** Set by hand; undefined: the suggested one. */
   name = $state<string>();
 
@@ -48,16 +45,16 @@ class NewRunDraft {
   get copiedFrom(): string | undefined {
     return this.#wish.copiedFrom;
   }
-  /** The last answer; of an older question while `fresh` is false. */
-  get check(): Check | undefined {
-    return this.#check;
+  /** What it comes to; of an older question while `fresh` is false. */
+  get check(): Result<'recipes.check'> | undefined {
+    return this.#check.answer;
   }
   get fresh(): boolean {
-    return this.#fresh;
+    return this.#check.fresh;
   }
-  /** Why there is no answer, in a sentence. */
-  get error(): { message: string; detail: string | undefined } | undefined {
-    return this.#error;
+  /** Why that cannot be told. */
+  get error(): EngineError | undefined {
+    return this.#check.error;
   }
   get canUndo(): boolean {
     return this.#past.length > 0;
@@ -118,31 +115,9 @@ class NewRunDraft {
     this.name = undefined;
   }
 
-  /** Asks what the draft comes to; gives back how to forget the question. The answer before stays until then. */
+  /** Asks what it comes to; gives back how to forget the question. */
   ask(draft: Draft): () => void {
-    const abort = new AbortController();
-    this.#fresh = false;
-    const timer = setTimeout(() => {
-      engine.call('recipes.check', draft, { signal: abort.signal }).then(
-        (check) => {
-          if (abort.signal.aborted) return;
-          this.#check = check;
-          this.#fresh = true;
-          this.#error = undefined;
-        },
-        (error: unknown) => {
-          if (abort.signal.aborted || (error instanceof EngineError && error.code === 'cancelled')) return;
-          const detail = error instanceof EngineError ? error.detail : undefined;
-          this.#error = { message: error instanceof Error ? error.message : String(error), detail };
-          this.#check = undefined;
-          this.#fresh = true;
-        },
-      );
-    }, settleMs);
-    return () => {
-      clearTimeout(timer);
-      abort.abort();
-    };
+    return this.#check.ask(draft);
   }
 }
 

@@ -1,8 +1,8 @@
 /** Values of a run's steps: the whole in buckets, and what is zoomed into in more detail; both go on as steps come. */
-import { stepSeries, type TopicValue } from '../../../engine/protocol';
-import { append, type Range, type XUnit } from '../../charts';
-import { engine } from '../../state';
-import { Follower } from './follower';
+import { stepSeries, type TopicValue } from '../../engine/protocol';
+import { append, type Range, type XUnit } from '../charts';
+import { engine } from '../state';
+import { Follower } from '../state/follower';
 import type { Steps } from './measured';
 import { placesOf } from './places';
 

@@ -1,7 +1,7 @@
 /** From one unit of the x axis to another. */
-import type { Places } from '../../charts/buckets';
-import { firstAtLeast } from '../../charts/lines';
-import type { XUnit } from '../../charts/words';
+import type { Places } from '../charts/buckets';
+import { firstAtLeast } from '../charts/lines';
+import type { XUnit } from '../charts/words';
 
 export const placesOf = ({ steps, epochs, seconds }: Places, unit: XUnit): Float64Array =>
   unit === 'step' ? steps : unit === 'epoch' ? epochs : seconds;

@@ -1,20 +1,19 @@
 /** All that the charts of a run show, and what they share. */
-import { ChartGroup, place, type XUnit } from '../../charts';
-import { engine, layout } from '../../state';
-import { Follower } from './follower';
+import { place, type XUnit } from '../charts';
+import { engine } from '../state';
+import { Follower } from '../state/follower';
+import { Axes } from './axes';
 import type { Epochs, Frame } from './measured';
 import { converted } from './places';
 import { reached, StepCurve } from './step-curve.svelte';
 
-export type { Epochs };
 export type Span = 'all' | 'so-far' | 'hour';
 
 const points = 256;
 const hour = 3600;
 
-export class RunCurves {
+export class RunCurves extends Axes {
   readonly steps = new StepCurve();
-  readonly group = new ChartGroup();
   #epochs = $state.raw<Epochs>();
   #frame = $state.raw<Frame>();
   /** What part is followed; undefined: one that somebody chose. */
@@ -26,11 +25,8 @@ export class RunCurves {
   });
 
   constructor() {
+    super('monitor');
     const { group } = this;
-    const unit = layout.text('monitor.unit', 'epoch');
-    group.unit = unit === 'step' || unit === 'second' ? unit : 'epoch';
-    group.smoothing = layout.number('monitor.smoothing', 0.6);
-    group.log = layout.flag('monitor.log', false);
     group.describe = (x) => this.#describe(x);
     group.chosen = () => (this.#span = group.zoomed ? undefined : 'all');
   }
@@ -64,26 +60,15 @@ export class RunCurves {
     this.#epochFollower.fetchAgain();
   }
 
-  setUnit(unit: XUnit): void {
+  /** What is zoomed into stays. */
+  override setUnit(unit: XUnit): void {
     const { group } = this;
     const { zoomed, unit: before } = group;
     const whole = this.steps.whole;
-    group.point(null, null);
-    group.unit = unit;
-    layout.set('monitor.unit', unit);
+    super.setUnit(unit);
     this.fitWhole();
     const at = (x: number) => (whole ? converted(whole, x, before, unit) : x);
     group.zoom(zoomed && { from: at(zoomed.from), to: at(zoomed.to) });
-  }
-
-  setSmoothing(weight: number): void {
-    this.group.smoothing = weight;
-    layout.set('monitor.smoothing', weight);
-  }
-
-  setLog(log: boolean): void {
-    this.group.log = log;
-    layout.set('monitor.log', log);
   }
 
   setSpan(span: Span): void {

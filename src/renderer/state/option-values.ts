@@ -1,5 +1,5 @@
 /** Options' values as people read and write them. */
-import type { Option, OptionValue } from '../../../engine/protocol';
+import type { Option, OptionValue } from '../../engine/protocol';
 
 const isShare = (option: Option): boolean => option.unit === 'share';
 /** Enough to tell values apart, without the tails of binary fractions. */

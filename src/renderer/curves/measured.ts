@@ -1,7 +1,7 @@
 /** What was measured of a run, as its charts take it. */
-import type { Result, StepSeries } from '../../../engine/protocol';
-import type { Buckets } from '../../charts/buckets';
-import type { XUnit } from '../../charts/words';
+import type { Result, StepSeries } from '../../engine/protocol';
+import type { Buckets } from '../charts/buckets';
+import type { XUnit } from '../charts/words';
 
 export type Steps = Buckets<StepSeries>;
 export type Epochs = Result<'monitor.epochs'>;

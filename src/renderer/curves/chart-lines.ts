@@ -1,12 +1,10 @@
 /** From what was measured to the lines of each chart. */
-import type { EpochSeries, StepSeries } from '../../../engine/protocol';
-import type { Line, Mark, Reference } from '../../charts/lines';
-import { tick } from '../../charts/words';
-import { number } from '../../state/words';
+import type { EpochSeries, StepSeries } from '../../engine/protocol';
+import type { Line, Mark, Reference } from '../charts/lines';
+import { tick } from '../charts/words';
+import { number } from '../state/words';
 import type { Measured } from './measured';
 import { placesOf } from './places';
-
-export type { Measured };
 
 type Look = Partial<Pick<Line, 'smooth' | 'look' | 'end'>>;
 

@@ -1,4 +1,5 @@
-import { EngineError, toasts } from '../../state';
+import { EngineError } from './engine';
+import { toasts } from './notices.svelte';
 
 /** A pause between two fetches, so that what goes wrong does not ask without end. */
 const pauseMs = 500;

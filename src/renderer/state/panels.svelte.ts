@@ -1,6 +1,6 @@
-/** What the teacher sees of a few fixed pictures, now and at every moment that was kept. */
-import type { Result } from '../../../engine/protocol';
-import { engine } from '../../state';
+/** What the teacher of a run sees of a few fixed pictures, now and at every moment that was kept. */
+import type { Image, PatchMap, Result } from '../../engine/protocol';
+import { engine } from './engine';
 import { Follower } from './follower';
 
 export type Panel = Result<'monitor.panel'>;
@@ -8,8 +8,20 @@ export type Head = Result<'monitor.panels'>['panels'][number];
 export type FixedPicture = Result<'monitor.panels'>['pictures'][number];
 export type StripFrame = Result<'monitor.strip'>['frames'][number];
 
-/** Pictures in the strip. */
-const frames = 8;
+/** A picture, and what is seen of it. */
+export interface Sight {
+  image: Image;
+  attention: PatchMap;
+  colours: Image;
+}
+
+interface Wanted {
+  /** Moments in the strip; 0: none is wanted. */
+  strip: number;
+  /** The panel of the moment that was chosen. */
+  panel: boolean;
+}
+
 /** Panels that stay in memory while somebody moves through time. */
 const mostKept = 64;
 
@@ -27,6 +39,8 @@ export class Panels {
   readonly #follower = new Follower((signal) => this.#fetch(signal));
   #abort: AbortController | undefined;
 
+  constructor(private readonly wanted: Wanted = { strip: 8, panel: true }) {}
+
   get pictures(): readonly FixedPicture[] {
     return this.#pictures;
   }
@@ -38,8 +52,17 @@ export class Panels {
   get shown(): Panel | undefined {
     return this.#shown;
   }
+  /** One of the pictures through time, oldest first. */
   get strip(): readonly StripFrame[] {
     return this.#strip;
+  }
+  /** What is seen of the first pictures. */
+  sights(most: number): Sight[] {
+    const seen = this.#shown?.pictures.slice(0, most) ?? [];
+    return seen.flatMap(({ attention, colours }, place) => {
+      const picture = this.#pictures[place];
+      return picture ? [{ image: picture.image, attention, colours }] : [];
+    });
   }
   get place(): number {
     return this.#place;
@@ -57,8 +80,9 @@ export class Panels {
     return this.#heads?.[this.at];
   }
 
+  /** Follows a run until the function that comes back is called; of the same run, what was there stays. */
   follow(run: string): () => void {
-    this.#run = run;
+    if (run !== this.#run) this.#begin(run);
     const stop = this.#follower.follow(() => engine.subscribe('run.panel', run, () => this.#follower.fetchAgain()));
     return () => {
       stop();
@@ -79,6 +103,17 @@ export class Panels {
     this.#follower.fetchAgain();
   }
 
+  #begin(run: string): void {
+    this.#run = run;
+    this.#pictures = [];
+    this.#heads = undefined;
+    this.#shown = undefined;
+    this.#strip = [];
+    this.#chosen = undefined;
+    this.#place = 0;
+    this.#kept.clear();
+  }
+
   async #fetch(signal: AbortSignal): Promise<void> {
     const { pictures, panels } = await engine.call('monitor.panels', { run: this.#run }, { signal });
     // With each new moment the colours of all others may have become others, too.
@@ -86,16 +121,14 @@ export class Panels {
     this.#pictures = pictures;
     this.#heads = panels;
     await this.#show();
-    // Early moments change most, so they are closer together.
-    const places = new Set(Array.from({ length: frames }, (_, i) => Math.round((panels.length - 1) * (i / (frames - 1)) ** 1.5)));
-    const steps = [...places].flatMap((place) => panels[place]?.step ?? []);
+    const steps = spread(panels.length, this.wanted.strip).map((place) => panels[place]!.step);
     const strip = steps.length > 0 && pictures[this.#place];
     this.#strip = strip ? (await engine.call('monitor.strip', { run: this.#run, place: this.#place, steps }, { signal })).frames : [];
   }
 
   async #show(): Promise<void> {
     this.#abort?.abort();
-    const step = this.moment?.step;
+    const step = this.wanted.panel ? this.moment?.step : undefined;
     if (step === undefined) {
       this.#shown = undefined;
       return;
@@ -112,4 +145,11 @@ export class Panels {
       // Cancelled by the next moment, or no more there: the list of moments tells when it is fetched again.
     }
   }
+}
+
+/** Places of up to `most` among `count`, the first and the last with them. Early moments change most, so they are closer together. */
+function spread(count: number, most: number): number[] {
+  if (count === 0 || most === 0) return [];
+  const place = (i: number) => Math.round((count - 1) * (i / Math.max(1, most - 1)) ** 1.5);
+  return [...new Set(Array.from({ length: most }, (_, i) => place(i)))];
 }
