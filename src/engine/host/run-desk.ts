@@ -1,9 +1,10 @@
 /** The runs of the library at work: the list, the queue, and the one that is going in this process. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Problem } from '../data';
 import { UserError } from '../errors';
 import { GpuLostError } from '../gpu';
 import { flopsPerPicture, modelTitle } from '../ibot';
-import { JobQueue, type LibraryFolders, type Orphan, type StoredJob } from '../jobs';
+import { JobQueue, type JobOutcome, type LibraryFolders, type Orphan, type StoredJob } from '../jobs';
 import type { EngineStatus, Queue, RunSummary } from '../protocol';
 import { LOOKING_SHARE, resumeTraining, RunEndedError, type RunControl, type RunEvent } from '../runs';
 import { VERSION } from '../version';
@@ -33,6 +34,8 @@ const LOOK_MS = 1000;
 const IDLE_LOOK_MS = 5000;
 const WATCH_MS = 10_000;
 const MOST_LOSSES = 3;
+/** Before a run tries a lost device again. */
+const LOSS_WAIT_MS = 1000;
 
 export class RunDesk implements RunsAtWork {
   readonly registry: RunRegistry;
@@ -45,6 +48,8 @@ export class RunDesk implements RunsAtWork {
   private readonly timers: NodeJS.Timeout[] = [];
   private lookedAt = 0;
   private losses = { run: '', step: -1, count: 0 };
+  /** Folder of the run that lost its device, until it goes on: its record says that it failed. */
+  private goesOnAgain: string | undefined;
   private ending = false;
   private readonly told = new Map<string, string>();
   /** Why runs ended in this process, by folder: their records may not say, as a full disk took no more. */
@@ -123,7 +128,7 @@ export class RunDesk implements RunsAtWork {
 
   summary(entry: RunEntry): RunSummary {
     const job = this.queue.present.jobs.find(({ folder }) => folder === entry.folder);
-    const isOurs = this.live?.folder === entry.folder;
+    const isOurs = this.live?.folder === entry.folder || (job?.state === 'running' && this.goesOnAgain === entry.folder);
     const isPaused = isOurs && (this.queue.going?.control.isPaused ?? false);
     return summaryOf(entry, { job, isOurs, isPaused, failure: this.failures.get(entry.folder), dataset: this.datasetOf(entry) });
   }
@@ -192,11 +197,12 @@ export class RunDesk implements RunsAtWork {
     await this.queue.close(ending);
   }
 
-  private async carryOut(job: StoredJob, control: RunControl): Promise<void> {
+  private async carryOut(job: StoredJob, control: RunControl): Promise<JobOutcome> {
     const { device, options, warnings } = this.parts;
     const entry = await this.registry.refreshOne(job.run);
     const live = new LiveRun(job.run, job.folder, this.datasetOf(entry)?.id ?? null);
     this.live = live;
+    this.goesOnAgain = undefined;
     this.failures.delete(job.folder);
     warnings.overForRun(job.run);
     this.tell([entry]);
@@ -215,8 +221,17 @@ export class RunDesk implements RunsAtWork {
         ...(options.decodeThreads === undefined ? {} : { decodeThreads: options.decodeThreads }),
         ...(options.workerEntry === undefined ? {} : { workerEntry: options.workerEntry }),
       });
+      return 'over';
     } catch (error) {
-      this.failed(job, live, error);
+      if (!this.wasLost(job, live, error)) {
+        this.failed(job, live, error);
+        return 'over';
+      }
+      this.goesOnAgain = job.folder;
+      live.stage = 'waiting';
+      device.betweenSteps = undefined;
+      await sleep(LOSS_WAIT_MS, undefined, { signal: control.signal }).catch(() => undefined);
+      return control.signal.aborted ? 'over' : 'again';
     } finally {
       device.betweenSteps = undefined;
       this.live = undefined;
@@ -257,19 +272,17 @@ export class RunDesk implements RunsAtWork {
     return this.datasetOf(entry)?.name ?? entry.notes.datasetName ?? 'a folder';
   }
 
-  /** A lost device comes back: the run goes on then. Everything else is for somebody to look at. */
+  /** A lost device comes back, and the run goes on then; not where it is lost at the same place again and again. */
+  private wasLost({ run }: StoredJob, { savedStep }: LiveRun, error: unknown): boolean {
+    if (!(error instanceof GpuLostError) || this.ending) return false;
+    const step = savedStep ?? 0;
+    const count = this.losses.run === run && this.losses.step === step ? this.losses.count + 1 : 1;
+    this.losses = { run, step, count };
+    return count < MOST_LOSSES;
+  }
+
   private failed(job: StoredJob, live: LiveRun, error: unknown): void {
     const { warnings, report } = this.parts;
-    const step = live.savedStep ?? 0;
-    if (error instanceof GpuLostError && !this.ending) {
-      const again = this.losses.run === job.run && this.losses.step === step ? this.losses.count + 1 : 1;
-      this.losses = { run: job.run, step, count: again };
-      if (again < MOST_LOSSES) {
-        const { run, folder, detail, progress } = job;
-        setTimeout(() => void this.queue.add({ run, folder, detail, progress }, true).catch(report), 1000);
-        return;
-      }
-    }
     if (!(error instanceof UserError)) report(error);
     this.failures.set(job.folder, error instanceof Error ? error.message : String(error));
     warnings.raise(failureOf(error, job.run, live.savedStep !== null));

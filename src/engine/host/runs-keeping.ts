@@ -41,13 +41,15 @@ export function runsKeepingArea(services: HostServices): Area {
     const isOnlyCase = name.toLowerCase() === run.toLowerCase();
     if (!isOnlyCase && (await registry.isTaken(name))) throw new UserError(`There is a run named ${name} already: choose another name.`);
     const folder = entry.isElsewhere ? entry.folder : join(library.runs, name);
-    if (folder !== entry.folder) {
-      await rename(entry.folder, folder).catch((error: unknown) => {
-        throw fileError(error, folder);
-      });
-    }
-    await queue.rename(entry.folder, { run: name, folder });
-    const moved = await registry.moved(entry, name, folder);
+    // One that waits may begin at any moment: its name and its place change within one change of the queue.
+    const moved = await queue.rename(entry.folder, { run: name, folder }, async () => {
+      if (folder !== entry.folder) {
+        await rename(entry.folder, folder).catch((error: unknown) => {
+          throw fileError(error, folder);
+        });
+      }
+      return registry.moved(entry, name, folder);
+    });
     warnings.renamed(run, name);
     desk.tell([moved], [run]);
     return desk.summary(moved);

@@ -4,6 +4,6 @@
  */
 export { libraryFolders, libraryOfRun, openLibrary, type LibraryFolders } from './library';
 export { JobQueue } from './job-queue';
-export type { Going, JobQueueOptions, NewJob, Orphan } from './job';
+export type { Going, JobOutcome, JobQueueOptions, NewJob, Orphan } from './job';
 export { isHeld, isOurs, QueueFile, type StoredJob, type StoredQueue } from './queue-file';
 export { waitForTurn, type Turn, type TurnRequest } from './turn';

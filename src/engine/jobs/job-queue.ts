@@ -4,7 +4,7 @@
  */
 import { UserError } from '../errors';
 import { ownHolder, RunControl } from '../runs';
-import type { Going, JobQueueOptions, NewJob, Orphan } from './job';
+import type { Going, JobOutcome, JobQueueOptions, NewJob, Orphan } from './job';
 import { isHeld, isOurs, QueueFile, type StoredJob, type StoredQueue } from './queue-file';
 import { isNext, working } from './scheduling';
 
@@ -63,7 +63,7 @@ export class JobQueue {
     this.look();
   }
 
-  async add({ run, folder, detail, progress = 0 }: NewJob, first = false): Promise<number> {
+  async add({ run, folder, detail, progress = 0 }: NewJob): Promise<number> {
     const id = await this.file.change((queue) => {
       if (queue.jobs.some((job) => job.folder === folder)) throw new UserError(`${run} is in the queue already.`);
       const job: StoredJob = {
@@ -82,9 +82,7 @@ export class JobQueue {
         attempts: 0,
         byShutdown: false,
       };
-      const place = first ? queue.jobs.findIndex(({ state }) => state === 'waiting') : -1;
-      if (place < 0) queue.jobs.push(job);
-      else queue.jobs.splice(place, 0, job);
+      queue.jobs.push(job);
       return job.job;
     });
     await this.refresh();
@@ -119,11 +117,17 @@ export class JobQueue {
     this.look();
   }
 
-  async rename(folder: string, change: { run: string; folder: string }): Promise<void> {
-    await this.file.change((queue) => {
-      for (const job of queue.jobs) if (job.folder === folder) Object.assign(job, change);
+  /** Has `move` done, and follows it with the job of this folder, if there is one; it does not begin meanwhile. @throws as `move` */
+  async rename<T>(folder: string, change: { run: string; folder: string }, move: () => Promise<T>): Promise<T> {
+    const moved = await this.file.change(async (queue) => {
+      const job = queue.jobs.find((each) => each.folder === folder);
+      if (job) requireRest(job);
+      const result = await move();
+      if (job) Object.assign(job, change);
+      return result;
     });
     await this.refresh();
+    return moved;
   }
 
   /** Says how far the running job is; written now and then. */
@@ -185,10 +189,7 @@ export class JobQueue {
     const found = await this.file.change((queue) => {
       const job = queue.jobs.find((each) => each.job === id);
       if (!job) return false;
-      if (job.owner === 'command-line') {
-        throw new UserError(`${job.run} is trained from the command line: it is stopped there, with Ctrl-C.`);
-      }
-      if (job.state !== 'waiting' && isHeld(job)) throw new UserError(`${job.run} is going: stop it first.`);
+      requireRest(job);
       change(queue, job);
       return true;
     });
@@ -229,8 +230,9 @@ export class JobQueue {
   }
 
   private async carryOut(job: StoredJob, control: RunControl): Promise<void> {
+    let outcome: JobOutcome = 'over';
     try {
-      await this.options.carryOut(job, control);
+      outcome = await this.options.carryOut(job, control);
     } catch (error) {
       this.options.defect(error);
     }
@@ -239,7 +241,9 @@ export class JobQueue {
     if (this.closing && control.savesAtEnd && control.signal.aborted) return;
     await this.file
       .change((queue) => {
-        queue.jobs = queue.jobs.filter((each) => each.job !== job.job);
+        const known = queue.jobs.find((each) => each.job === job.job);
+        if (outcome === 'again' && known) Object.assign(known, { state: 'waiting', holder: null, beat: Date.now() });
+        else queue.jobs = queue.jobs.filter((each) => each !== known);
       })
       .catch((error: unknown) => {
         this.over.add(job.job);
@@ -282,4 +286,12 @@ export class JobQueue {
     this.queue = next;
     this.options.changed(next);
   }
+}
+
+/** @throws UserError for one that runs, or is the command line's */
+function requireRest(job: StoredJob): void {
+  if (job.owner === 'command-line') {
+    throw new UserError(`${job.run} is trained from the command line: it is stopped there, with Ctrl-C.`);
+  }
+  if (job.state !== 'waiting' && isHeld(job)) throw new UserError(`${job.run} is going: stop it first.`);
 }

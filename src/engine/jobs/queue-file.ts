@@ -85,14 +85,17 @@ export class QueueFile {
     return (await stat(this.path).catch(() => undefined))?.mtimeMs ?? 0;
   }
 
-  /** Reads, lets `change` work on it, and writes it back if anything is different; no other process gets in between. */
-  change<T>(change: (queue: StoredQueue) => T): Promise<T> {
+  /**
+   * Reads, lets `change` work on it, and writes it back if anything is different; no other process gets in between. What `change`
+   * waits for should be short, and must not change the queue itself.
+   */
+  change<T>(change: (queue: StoredQueue) => T | Promise<T>): Promise<T> {
     const turn = this.last.then(() => this.changeNow(change));
     this.last = turn.catch(() => undefined);
     return turn;
   }
 
-  private async changeNow<T>(change: (queue: StoredQueue) => T): Promise<T> {
+  private async changeNow<T>(change: (queue: StoredQueue) => T | Promise<T>): Promise<T> {
     await this.lock();
     try {
       const text = await this.text();
@@ -103,7 +106,7 @@ export class QueueFile {
       // Jobs of the command line end with their process.
       queue.jobs = queue.jobs.filter((job) => job.owner === 'workbench' || isHeld(job));
       const before = JSON.stringify(queue);
-      const result = change(queue);
+      const result = await change(queue);
       if (JSON.stringify(queue) !== before) await writeFileAtomic(this.path, `${JSON.stringify(queue, null, 2)}\n`);
       return result;
     } finally {

@@ -207,6 +207,46 @@ describe('the queue', () => {
     await window.call('runs.stop', { run: 'one', save: false });
   });
 
+  test('one that is renamed as it begins goes by its new name, or is said to be going', async () => {
+    const { window } = tiny;
+    for (const wait of [0, 1, 2, 4, 8]) {
+      await window.call('queue.hold', { held: true });
+      await window.call('runs.start', { name: `early ${wait}`, draft });
+      const begun = window.call('queue.hold', { held: false });
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      const said = await window.call('runs.rename', { run: `early ${wait}`, name: `late ${wait}` }).then(
+        ({ run }) => run,
+        (error: Error) => error.message,
+      );
+      await begun;
+      const run = said.startsWith('late') ? `late ${wait}` : `early ${wait}`;
+      expect(said).toMatch(new RegExp(`^(late ${wait}|early ${wait} is going: stop it .*)$`));
+      await until(async () => (await stateOf(run)) === 'running');
+      await window.call('runs.stop', { run, save: false });
+      expect((await window.call('runs.get', { run })).reason).toBeNull();
+    }
+  });
+
+  test('goes on with a run whose device was lost, before those that wait, and nobody is told that it failed', async () => {
+    const { window, host } = tiny;
+    const told: string[] = [];
+    window.subscribe('runs', undefined, ({ runs }) => told.push(...runs.flatMap(({ run, state }) => (run === 'lost' ? [state] : []))));
+    for (const name of ['lost', 'behind']) await window.call('runs.start', { name, draft });
+    const step = async (): Promise<number> => (await window.call('monitor.progress', { run: 'lost' })).step;
+    await until(async () => (await step()) > 2);
+    const saved = await window.call('runs.save', { run: 'lost' });
+    await until(async () => (await step()) > saved.step);
+    (await host.context.device.open()).device.destroy();
+    await until(() => told.includes('queued'));
+    await until(async () => (await step()) > saved.step + 1);
+    const { jobs } = await window.call('queue.get', {});
+    expect(jobs.map(({ run, state }) => [run, state])).toEqual([['lost', 'running'], ['behind', 'waiting']]);
+    expect(told).not.toContain('failed');
+    expect((await window.call('warnings.list', {})).warnings.map(({ code }) => code)).toContain('device-lost');
+    await window.call('queue.remove', { job: jobs[1]!.job });
+    await window.call('runs.stop', { run: 'lost', save: false });
+  });
+
   test('what cannot be done is told in a sentence', async () => {
     const { window } = tiny;
     await expect(window.call('runs.start', { name: 'one', draft })).rejects.toThrow('There is a run named one already');

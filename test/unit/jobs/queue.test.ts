@@ -22,7 +22,7 @@ function openQueue(folders: LibraryFolders, steps: Record<string, number> = {}):
     library: folders,
     carryOut: (job: StoredJob, control: RunControl) => {
       ran.push(job.run);
-      return new Promise((resolve) => control.signal.addEventListener('abort', () => resolve()));
+      return new Promise((resolve) => control.signal.addEventListener('abort', () => resolve('over')));
     },
     savedStep: ({ run }) => Promise.resolve(steps[run] ?? 0),
     changed: () => undefined,
@@ -196,7 +196,7 @@ describe('the queue of the workbench', () => {
       ...{ library: folders, savedStep: () => Promise.resolve(0), changed: () => undefined, share: () => 0.1, lookEvery: 20 },
       carryOut: () => {
         vi.spyOn(QueueFile.prototype, 'change').mockRejectedValueOnce(new UserError('The disk is full.'));
-        return Promise.resolve();
+        return Promise.resolve('over');
       },
       defect: (error) => defects.push(error),
     });
