@@ -25,3 +25,18 @@ export function classAttention(qkv: Float32Array, heads: number, dimension: numb
   }
   return mean;
 }
+
+/** Of a map's mean: what its values have to differ by to be shown from dark to bright. */
+const LEAST_SPAN = 0.25;
+
+/**
+ * A map as 0 … 255, from its least value to its greatest (as visualize_attention.py draws it). One that is nearly even, as before
+ * any learning, stays so in the middle of the scale: stretched, its chance differences would look like something seen.
+ */
+export function attentionShades(map: Float32Array): Uint8Array {
+  const least = map.reduce((a, b) => Math.min(a, b), Infinity);
+  const most = map.reduce((a, b) => Math.max(a, b), -Infinity);
+  const mean = map.reduce((sum, x) => sum + x, 0) / map.length;
+  const span = Math.max(most - least, LEAST_SPAN * mean);
+  return Uint8Array.from(map, (x) => (span > 0 ? Math.round(255 * ((x - (least + most) / 2) / span + 0.5)) : 0));
+}

@@ -9,5 +9,5 @@ export { effectiveRank } from './rank';
 export { viewRetrieval } from './retrieval';
 export { centredPixels, untrainedBackbone } from './baselines';
 export { EpochEvaluator, type EpochEvaluatorOptions, type KnnScores, type NetworkScores } from './epoch-evaluation';
-export { classAttention } from './class-attention';
+export { attentionShades, classAttention } from './class-attention';
 export { colourBasis, colours, type ColourBasis } from './principal-colours';

@@ -194,7 +194,7 @@ export const monitorMethods = {
   },
   /**
    * One panel: for each picture of `monitor.panels` the teacher's attention of [CLS] in the last block, mean of its heads, each
-   * map stretched so that 255 is its greatest value (viridis is the window's), and the PCA colours of its patches, one pixel per
+   * map stretched from its least value (0) to its greatest (255) unless it is nearly even (viridis is the window's), and the PCA colours of its patches, one pixel per
    * patch; one basis for all pictures and panels of a run at a time. Errors: not-found.
    */
   'monitor.panel': {

@@ -27,7 +27,7 @@ export interface PanelHead {
 }
 
 export interface Panel extends PanelHead {
-  /** Per picture: [patches] bytes, stretched so that the greatest is 255. */
+  /** Per picture: [patches] bytes, as `attentionShades` makes them. */
   attention: Uint8Array[];
   /** Per picture: [patches, 4] bytes of colour. */
   colours: Uint8Array[];

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { picturePath, PictureError, readForEvaluation, type Manifest } from '../data';
-import { classAttention, colourBasis, FeatureExtractor } from '../evaluate';
+import { attentionShades, classAttention, colourBasis, FeatureExtractor } from '../evaluate';
 import type { Gpu } from '../gpu';
 import type { VariantTable } from '../graph';
 import { PIXEL_MEAN, PIXEL_STD, type Network } from '../ibot';
@@ -109,7 +109,7 @@ export class RunPanels {
       const width = lastQkv!.length / rgb.length;
       const attention = new Uint8Array(features.length / model.embedDim);
       rgb.forEach((_, i) => {
-        const map = stretched(classAttention(lastQkv!.subarray(i * width, (i + 1) * width), model.numHeads, model.embedDim));
+        const map = attentionShades(classAttention(lastQkv!.subarray(i * width, (i + 1) * width), model.numHeads, model.embedDim));
         attention.set(map, i * map.length);
       });
       await this.refreshBasis(features, step);
@@ -165,9 +165,4 @@ async function choosePictures(
     }
   }
   return chosen.rgb.length > 0 ? chosen : undefined;
-}
-
-function stretched(map: Float32Array): Uint8Array {
-  const most = map.reduce((a, b) => Math.max(a, b), 0);
-  return Uint8Array.from(map, (x) => (most > 0 ? Math.round((255 * x) / most) : 0));
 }
