@@ -19,6 +19,12 @@ export function keepAwake(engine: EngineClient, settings: SettingsStore): void {
     running = busy;
     update();
   });
+  engine.supervisor.onState(({ state }) => {
+    // Nothing runs any more, and nobody will say so.
+    if (state !== 'stopped') return;
+    running = false;
+    update();
+  });
   settings.onChange(update);
 }
 
@@ -44,10 +50,13 @@ export function tellEnds(engine: EngineClient, settings: SettingsStore, show: (r
 
 function endText(run: RunSummary): { title: string; body: string } | undefined {
   if (run.state === 'finished') {
+    const epochs = Math.round(run.epochs);
     const score = run.knn === null ? '' : `, ${run.knn.toFixed(1)}% k-NN`;
-    return { title: `${run.run} is done`, body: `${Math.round(run.epochs)} epochs${score}.` };
+    return { title: `${run.run} is done`, body: `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}${score}.` };
   }
   if (run.state === 'failed') return { title: `${run.run} failed`, body: run.reason ?? 'Its last checkpoint is sound.' };
+  // By hand it has no reason.
+  if (run.state === 'stopped' && run.reason !== null) return { title: `${run.run} stopped`, body: run.reason };
   if (run.state === 'interrupted') return { title: `${run.run} was interrupted`, body: run.reason ?? 'It can go on.' };
   return undefined;
 }

@@ -136,7 +136,7 @@ export class NonFiniteError extends UserError {
       `After step ${step}, ${what} was not a finite number, and training stopped before it could do harm. ` +
         (tensor ? `First met in ${tensor.tensor}, in ${tensor.op}. ` : '') +
         `${saved}; lower lr, lengthen warmup_epochs or set clip_grad in a new run ` +
-        `(resuming this one meets the same, unless the device was at fault). Details: ${diagnosis}`,
+        `(resuming this one meets the same, unless the device was at fault). Details are in ${diagnosis}.`,
     );
     this.name = 'NonFiniteError';
   }
