@@ -12,6 +12,8 @@ export interface Command {
   icon: Component<Record<string, unknown>>;
   /** As tinykeys writes it: `$mod+Shift+KeyC`. Works from everywhere while the command is there. */
   keys?: string;
+  /** The same on other keyboards; not shown. */
+  otherKeys?: readonly string[];
   run(): void;
 }
 

@@ -5,7 +5,7 @@ export { picker, type PickRequest } from './picker.svelte';
 export { isDesktop } from './transport';
 export { runList } from './run-list.svelte';
 export { keyedTopic, topic, type Live } from './topics.svelte';
-export { windowSettings } from './settings.svelte';
+export { textScales, windowSettings } from './settings.svelte';
 export { layout } from './layout.svelte';
 export { go, href, router } from './router.svelte';
 export { commands, useCommands, type Command, type CommandSource } from './commands.svelte';

@@ -2,6 +2,9 @@ import { DEFAULT_DESKTOP_SETTINGS, type DesktopSettings } from '../../engine/pro
 import { engine } from './engine';
 import { isDesktop } from './transport';
 
+/** Sizes of everything that are offered. */
+export const textScales = [0.75, 0.9, 1, 1.1, 1.25, 1.5, 1.75, 2] as const;
+
 /** The window's settings: kept by the desktop, or in the library that is served. They act at once. */
 class WindowSettings {
   #current = $state.raw<DesktopSettings>(DEFAULT_DESKTOP_SETTINGS);
@@ -12,6 +15,13 @@ class WindowSettings {
 
   get current(): DesktopSettings {
     return this.#current;
+  }
+
+  /** The next size of everything, larger (1) or smaller (-1). */
+  async scale(by: 1 | -1): Promise<void> {
+    const sizes = by > 0 ? textScales : textScales.toReversed();
+    const next = sizes.find((size) => by * (size - this.#current.textScale) > 1e-6);
+    if (next !== undefined) await this.change({ textScale: next });
   }
 
   async change(change: Partial<DesktopSettings>): Promise<void> {
