@@ -40,7 +40,7 @@ export function makePlot(host: HTMLElement, data: uPlot.AlignedData, setting: Pl
     {
       width: setting.width,
       height: setting.height,
-      padding: [8, 16, setting.xLabels ? 0 : 8, 0],
+      padding: [8, () => roomForLastLabel(setting), setting.xLabels ? 0 : 8, 0],
       legend: { show: false },
       cursor: {
         x: false,
@@ -96,6 +96,12 @@ export function makePlot(host: HTMLElement, data: uPlot.AlignedData, setting: Pl
     data,
     host,
   );
+}
+
+/** Labels stand in the middle below their tick, and the last tick may be at the end. */
+function roomForLastLabel({ xLabels, xRange, unit }: PlotSetting): number {
+  const last = xLabels ? xTick(Math.round(xRange().to), unit, 1) : '';
+  return Math.max(16, (characterWidth * last.length) / 2 + 2);
 }
 
 const timeSteps = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 432_000, 864_000, 2_592_000];

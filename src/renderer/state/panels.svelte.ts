@@ -115,9 +115,10 @@ export class Panels {
   }
 
   async #fetch(signal: AbortSignal): Promise<void> {
-    const { pictures, panels } = await engine.call('monitor.panels', { run: this.#run }, { signal });
-    // With each new moment the colours of all others may have become others, too.
-    if (panels.at(-1)?.step !== this.#heads?.at(-1)?.step) this.#kept.clear();
+    const { pictures, panels, basis } = await engine.call('monitor.panels', { run: this.#run }, { signal });
+    const savedAt = new Map(panels.map(({ step, at }) => [step, at]));
+    // Colours by other directions are others, and a run that goes on from its checkpoint saves later moments anew.
+    for (const [step, kept] of this.#kept) if (kept.basis !== basis || kept.at !== savedAt.get(step)) this.#kept.delete(step);
     this.#pictures = pictures;
     this.#heads = panels;
     await this.#show();

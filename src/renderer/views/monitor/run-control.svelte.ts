@@ -4,11 +4,17 @@ import { goOn, pause, resume, save, saveAndStop, setWorkers, stopWithoutSaving }
 export class RunControl {
   /** "Pausing …" */
   #doing = $state<string>();
+  #workers = $state<number>();
 
   constructor(readonly run: string) {}
 
   get doing(): string | undefined {
     return this.#doing;
+  }
+
+  /** Threads as they were set here; undefined: as the run began. */
+  get workers(): number | undefined {
+    return this.#workers;
   }
 
   pause = () => this.#do('Pausing …', pause);
@@ -17,7 +23,12 @@ export class RunControl {
   stopWithoutSaving = () => this.#do('Stopping …', stopWithoutSaving);
   goOn = () => this.#do('Going on …', goOn);
   save = () => this.#do('Saving …', save);
-  adjust = (workers: number) => this.#do('Changing …', (run) => setWorkers(run, workers));
+  adjust = (workers: number) =>
+    this.#do('Changing …', async (run) => {
+      const isDone = await setWorkers(run, workers);
+      if (isDone) this.#workers = workers;
+      return isDone;
+    });
 
   /** False where something else was under way, too. */
   async #do(doing: string, work: (run: { run: string }) => Promise<boolean>): Promise<boolean> {
