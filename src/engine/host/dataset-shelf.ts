@@ -3,7 +3,15 @@ import { mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { DecodePool, isInside } from '../data';
-import { DatasetIndex, scanDataset, searchDuplicates, Thumbnails, type IndexedDataset } from '../data/index/index';
+import {
+  DatasetIndex,
+  isOutdated,
+  lastSearch,
+  scanDataset,
+  searchDuplicates,
+  Thumbnails,
+  type IndexedDataset,
+} from '../data/index/index';
 import { makeSample, type SampleKey } from '../data/sample';
 import { UserError } from '../errors';
 import type { Change } from '../protocol';
@@ -105,15 +113,17 @@ export class DatasetShelf {
   /** Set by the area: tells the list of datasets. */
   tell: () => void = () => undefined;
 
-  /** Reads the folder. */
+  /** Reads the folder, and compares its pictures anew where that was done before. */
   scan(dataset: IndexedDataset): number {
     const what = { kind: 'index', title: `Reading ${dataset.record.name}`, unit: 'pictures' } as const;
-    return this.start(dataset, what, ({ signal, report }) =>
-      scanDataset(dataset, {
+    return this.start(dataset, what, async ({ signal, report }) => {
+      await scanDataset(dataset, {
         ...{ pool: this.pool, thumbnails: this.thumbnails, signal, report },
         goesOnLater: () => signal.reason === ENGINE_CLOSES,
-      }),
-    );
+      });
+      const search = lastSearch(dataset);
+      if (search && isOutdated(dataset, search) && !signal.aborted) this.findDuplicates(dataset);
+    });
   }
 
   /** Draws sample pictures into the dataset's folder, then reads it. */

@@ -5,6 +5,7 @@ import {
   edgesBetween,
   Flag,
   groupsOf,
+  isOutdated,
   keptOf,
   lastSearch,
   refreshGroupCount,
@@ -101,7 +102,12 @@ function summaryOf(
   const countOf = (test: (group: Group) => boolean): number => groups.filter(test).length;
   return {
     revision: dataset.record.revision,
-    search: search ? { by: { kind: 'hash' }, at: search.at, task: shelf.taskOf('duplicates', dataset.id) } : null,
+    search: search
+      ? {
+          ...{ by: { kind: 'hash' }, at: search.at, task: shelf.taskOf('duplicates', dataset.id) },
+          outdated: isOutdated(dataset, search),
+        }
+      : null,
     defaultThreshold: DEFAULT_THRESHOLD,
     sameFile: countOf(({ kind }) => kind === 'same-file'),
     nearly: countOf(({ kind }) => kind === 'nearly'),

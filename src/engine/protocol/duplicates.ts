@@ -62,7 +62,7 @@ export type DuplicateGroup = z.infer<typeof group>;
 
 export const duplicateMethods = {
   /**
-   * Compares all pictures (a task). Errors: not-found, busy (the folder is being read).
+   * Compares all pictures (a task). Once that was done, a scan that finds something else does it again. Errors: not-found, busy (the folder is being read).
    */
   'duplicates.search': {
     params: z.strictObject({ dataset: datasetId, by: comparison }),
@@ -76,7 +76,13 @@ export const duplicateMethods = {
     params: z.strictObject({ dataset: datasetId, threshold: share, keep: keepRule }),
     result: z.object({
       revision: count,
-      search: z.object({ by: comparison, at: time, task: taskId.nullable() }).nullable(),
+      search: z
+        .object({
+          ...{ by: comparison, at: time, task: taskId.nullable() },
+          /** Pictures came, went or changed since: new copies are in no group yet. */
+          outdated: z.boolean(),
+        })
+        .nullable(),
       /** What to begin with for this comparison. */
       defaultThreshold: share,
       sameFile: count,

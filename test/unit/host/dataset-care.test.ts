@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../support/temporary-folder';
@@ -89,6 +91,27 @@ test('duplicates are grouped, decided, separated and left out', async () => {
   expect(await served.call('duplicates.summary', summary)).toMatchObject({ sameFile: 1, nearly: 0 });
   await served.call('datasets.undo', { dataset, undo: apart.undo });
   expect(await served.call('duplicates.summary', summary)).toMatchObject({ sameFile: 1, nearly: 1 });
+});
+
+test('after a rescan that finds other pictures they are compared anew, where they were before', async () => {
+  const { served, dataset, folder } = await withTwoClasses();
+  const copy = await picture(30, 320, 240).jpeg().toBuffer();
+  const rescan = async () => {
+    await served.call('datasets.rescan', { dataset });
+    await served.idle();
+    return served.call('datasets.get', { dataset });
+  };
+  for (const path of ['birds/1.jpg', 'fish/2.jpg']) put(folder, path, copy);
+  expect(await rescan()).toMatchObject({ pictures: 7, duplicateGroups: null });
+  await served.call('duplicates.search', { dataset, by: { kind: 'hash' } });
+  await served.idle();
+  put(folder, 'fish/3.jpg', copy);
+  expect(await rescan()).toMatchObject({ pictures: 8, duplicateGroups: 1 });
+  const summary = { dataset, threshold: 0.95, keep };
+  expect(await served.call('duplicates.summary', summary)).toMatchObject({ sameFile: 1, files: 3, search: { outdated: false } });
+  rmSync(join(folder, 'fish/3.jpg'));
+  rmSync(join(folder, 'birds/1.jpg'));
+  expect(await rescan()).toMatchObject({ pictures: 6, duplicateGroups: 0 });
 });
 
 test('what broke during a run is listed, and used again', async () => {

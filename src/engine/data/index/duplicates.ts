@@ -2,13 +2,14 @@
 import { differingBits } from '../picture-hash';
 import { Flag, isListed } from './columns';
 import type { IndexedDataset } from './dataset';
+import { DisjointSets } from './disjoint-sets';
 import { findHashPairs, MOST_BITS, nearestCounts } from './hash-pairs';
 import { keptOf, type KeepRule } from './keep-rule';
 
 export interface DuplicateSearch {
-  /** Milliseconds since 1970. */
+  /** When it began, in milliseconds since 1970. */
   readonly at: number;
-  /** Picture, picture, bits. */
+  /** Picture, picture, bits; of equal hashes, which come first, the least picture with each of the others. */
   readonly pairs: Uint32Array;
   /** Pictures by the bits to their nearest, 0 … 25. */
   readonly nearest: Float64Array;
@@ -35,6 +36,7 @@ export async function searchDuplicates(
   dataset: IndexedDataset,
   progress: { readonly signal: AbortSignal; report(done: number, total: number): void },
 ): Promise<void> {
+  const at = Date.now();
   const { flags } = dataset.columns;
   const { hashLow, hashHigh } = dataset.hashes;
   const pictures = allPictures(dataset).filter((picture) => isListed(flags[picture]!) && !(flags[picture]! & Flag.unreadable));
@@ -71,11 +73,14 @@ export async function searchDuplicates(
     Buffer.from(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
   dataset.sql
     .prepare('INSERT OR REPLACE INTO duplicate_search VALUES (?, ?, ?, ?)')
-    .run(dataset.number, Date.now(), bytes(pairs), bytes(nearest));
+    .run(dataset.number, at, bytes(pairs), bytes(nearest));
   refreshGroupCount(dataset, true);
 }
 
-/** After a search, or a decision, the number of groups on the dataset's card. */
+/** Whether pictures came, went or changed since. */
+export const isOutdated = (dataset: IndexedDataset, search: DuplicateSearch): boolean => dataset.record.picturesChanged > search.at;
+
+/** After a search, a decision or a scan, the number of groups on the dataset's card. */
 export function refreshGroupCount(dataset: IndexedDataset, isNewSearch = false): void {
   if (isNewSearch) dataset.record.revision++;
   dataset.record.duplicateGroups = groupsOf(dataset, DEFAULT_THRESHOLD).length;
@@ -109,12 +114,19 @@ export function groupsOf(dataset: IndexedDataset, threshold: number): readonly D
     const { hashLow, hashHigh } = dataset.hashes;
     const isThere = (picture: number): boolean =>
       picture < dataset.length && isListed(flags[picture]!) && !(flags[picture]! & Flag.unreadable);
+    // A file that was changed since may look different now.
+    const isPair = (a: number, b: number): boolean =>
+      isThere(a) && isThere(b) && differingBits(hashLow[a]!, hashHigh[a]!, hashLow[b]!, hashHigh[b]!) <= most;
+    /** Of equal hashes, another picture in the place of one that is gone or was changed. */
+    const standIns = new Map<number, number>();
     const { pairs } = search;
     for (let i = 0; i < pairs.length; i += 3) {
-      const [a, b] = [pairs[i]!, pairs[i + 1]!];
-      if (pairs[i + 2]! > most || !isThere(a) || !isThere(b)) continue;
-      // A file that was changed since may look different now.
-      if (differingBits(hashLow[a]!, hashHigh[a]!, hashLow[b]!, hashHigh[b]!) <= most) sets.join(a, b);
+      const [a, b, bits] = [pairs[i]!, pairs[i + 1]!, pairs[i + 2]!];
+      if (bits > most) continue;
+      if (bits === 0 && isThere(b) && !isPair(a, b) && !standIns.has(a)) standIns.set(a, b);
+      const [first, second] = [standIns.get(a) ?? a, standIns.get(b) ?? b];
+      if (isPair(a, b)) sets.join(a, b);
+      else if (first !== second && isPair(first, second)) sets.join(first, second);
     }
     const groups = sets.groups().map((members) => describe(dataset, members));
     const order = (group: DuplicateGroup): number => (group.acrossSplit ? 0 : 2) + (group.kind === 'same-file' ? 0 : 1);
@@ -171,52 +183,4 @@ export function toLeaveOut(dataset: IndexedDataset, groups: readonly DuplicateGr
 /** All pictures in groups, for the grid's filter. */
 export function duplicateMembersOf(dataset: IndexedDataset): Uint32Array {
   return Uint32Array.from(groupsOf(dataset, DEFAULT_THRESHOLD).flatMap(({ members }) => [...members]));
-}
-
-/** Union–find over pictures; of a separated set at most one is in a group. */
-class DisjointSets {
-  private readonly parent: Int32Array;
-  /** By root: the separations that have a picture in its set. */
-  private readonly separated = new Map<number, Set<number>>();
-
-  constructor(length: number, separations: readonly Uint32Array[]) {
-    this.parent = Int32Array.from({ length }, (_, i) => i);
-    separations.forEach((pictures, id) => {
-      for (const picture of pictures) this.separated.set(picture, (this.separated.get(picture) ?? new Set()).add(id));
-    });
-  }
-
-  private root(picture: number): number {
-    let root = picture;
-    while (this.parent[root] !== root) root = this.parent[root]!;
-    for (let at = picture; at !== root;) {
-      const next = this.parent[at]!;
-      this.parent[at] = root;
-      at = next;
-    }
-    return root;
-  }
-
-  join(a: number, b: number): void {
-    const [one, other] = [this.root(a), this.root(b)];
-    if (one === other) return;
-    const [first, second] = [this.separated.get(one), this.separated.get(other)];
-    if (first && second && [...first].some((id) => second.has(id))) return;
-    const [low, high] = one < other ? [one, other] : [other, one];
-    this.parent[high] = low;
-    if (first || second) this.separated.set(low, new Set([...(first ?? []), ...(second ?? [])]));
-  }
-
-  /** Those of two pictures and more, members ascending. */
-  groups(): Uint32Array[] {
-    const members = new Map<number, number[]>();
-    for (let picture = 0; picture < this.parent.length; picture++) {
-      const root = this.root(picture);
-      if (root === picture) continue;
-      const known = members.get(root);
-      if (known) known.push(picture);
-      else members.set(root, [root, picture]);
-    }
-    return [...members.values()].map((each) => Uint32Array.from(each));
-  }
 }

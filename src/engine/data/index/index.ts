@@ -11,6 +11,7 @@ export {
   bitsAt,
   DEFAULT_THRESHOLD,
   groupsOf,
+  isOutdated,
   lastSearch,
   refreshGroupCount,
   sameContent,

@@ -63,6 +63,8 @@ const record = z.object({
     cover: z.array(z.number()),
   }),
   duplicateGroups: z.number().nullable(),
+  /** When a picture last came, went, or was looked at anew; milliseconds since 1970. */
+  picturesChanged: z.number().default(0),
 });
 export type DatasetRecord = z.infer<typeof record>;
 
@@ -100,6 +102,7 @@ export const newRecord = (name: string, folder: string, labels: LabelSource): Da
   lastScan: null,
   counts: NO_COUNTS,
   duplicateGroups: null,
+  picturesChanged: 0,
 });
 
 export interface StoredDataset {

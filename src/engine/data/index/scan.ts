@@ -7,6 +7,7 @@ import { FORMATS, type PictureLook } from '../picture-look';
 import { Flag, FORMAT_SHIFT } from './columns';
 import { inTransaction } from './database';
 import type { IndexedDataset } from './dataset';
+import { refreshGroupCount } from './duplicates';
 import { ignoring } from './ignore';
 import { applyLabels, readLabels } from './labels';
 import { LOOK_BITS, problemBit, UNREADABLE_BITS } from './problem-kinds';
@@ -51,16 +52,21 @@ export async function scanDataset(dataset: IndexedDataset, context: ScanContext)
     const files = found.pictures.length;
     record.lastScan = { at: Date.now(), seconds: (Date.now() - started) / 1000, files, ...changes, newProblems };
     Object.assign(record, { going: false, state: 'ready' });
-    dataset.saveRecord();
+    saveOutcome(dataset);
   } catch (error) {
     const isAborted = context.signal.aborted;
     const going = isAborted && (context.goesOnLater?.() ?? false);
     Object.assign(record, { going, state: isAborted ? 'partial' : 'failed' });
     if (!isAborted)
       record.message = error instanceof UserError ? error.message : 'Something unexpected ended the scan: scan the folder again.';
-    dataset.saveRecord();
+    saveOutcome(dataset);
     throw error;
   }
+}
+
+function saveOutcome(dataset: IndexedDataset): void {
+  if (dataset.record.duplicateGroups === null) dataset.saveRecord();
+  else refreshGroupCount(dataset);
 }
 
 /** Compares what was found with what is known, and makes rows of what is new. */
@@ -84,6 +90,7 @@ async function takeListing(dataset: IndexedDataset, found: Scan): Promise<{ adde
   const noPermission = problemBit('no-permission');
   const seen = new Uint8Array(record.length);
   let changed = 0;
+  let cameBack = 0;
   pictures.forEach((file, place) => {
     const id = known.get(file.path)!;
     seen[id] = 1;
@@ -91,6 +98,7 @@ async function takeListing(dataset: IndexedDataset, found: Scan): Promise<{ adde
     const isOther = size[id] !== file.size || modified[id] !== file.modified;
     const wasGone = !(flags[id]! & Flag.present);
     if (!isNew && isOther) changed++;
+    if (!isNew && wasGone) cameBack++;
     if (isNew || isOther) {
       [size[id], modified[id]] = [file.size, file.modified];
       version[id]!++;
@@ -109,6 +117,7 @@ async function takeListing(dataset: IndexedDataset, found: Scan): Promise<{ adde
     rank[id] = last++;
     table.touch(id);
   }
+  if (gone + cameBack > 0) record.picturesChanged = Date.now();
   noteFolders(dataset, found);
   await takeLabels(dataset, first);
   dataset.edits.clear();
@@ -211,6 +220,7 @@ export function takeLooks(dataset: IndexedDataset, looks: readonly { picture: nu
   const { sql, number, table } = dataset;
   const forget = sql.prepare('DELETE FROM note WHERE dataset = ? AND picture = ?');
   const note = sql.prepare('INSERT OR REPLACE INTO note VALUES (?, ?, ?, ?, ?)');
+  if (looks.length > 0) dataset.record.picturesChanged = Date.now();
   dataset.save({
     also() {
       for (const { picture, look } of looks) {
