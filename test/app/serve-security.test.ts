@@ -49,7 +49,7 @@ describe('the served workbench, with its engine', () => {
 
   async function addAlbum(): Promise<string> {
     // Once its process has begun, the engine may still need a moment.
-    await until('answer of the engine', async () => (await window.call('engine.ping', {})).error === undefined);
+    await until('answer of the engine', async () => (await window.call('engine.info', {})).error === undefined);
     const { value } = await window.call('datasets.add', { folder: album.folder });
     const { dataset: id } = (value as { dataset: { dataset: string } }).dataset;
     await until('end of reading', async () => ((await window.call('datasets.get', { dataset: id })).value as { task: number | null }).task === null);
@@ -97,7 +97,7 @@ describe('the served workbench, with its engine', () => {
     for (const message of rubbish) stranger.socket.send(packr.pack(message));
     for (let i = 0; i < 20; i++) stranger.socket.send(Buffer.from([0xc1, i]));
     expect(await ended).toBe(1008);
-    expect((await window.call('engine.ping', {})).error).toBeUndefined();
+    expect((await window.call('engine.info', {})).error).toBeUndefined();
     expect(program.enginePid()).toBe(engine);
   });
 });

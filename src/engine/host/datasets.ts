@@ -16,7 +16,7 @@ import {
 } from '../data/index/index';
 import { UserError } from '../errors';
 import { fileError } from '../formats';
-import type { Handlers, Params, Result } from '../protocol';
+import type { Handlers, Params, Result, TopicValue } from '../protocol';
 import { changeOf, DatasetShelf } from './dataset-shelf';
 import { datasetView, picturesForRun } from './dataset-view';
 import { duplicateHandlers } from './duplicates';
@@ -30,7 +30,7 @@ export async function datasetsArea(context: HostContext): Promise<Area> {
   const { library } = context;
   const closed = [library.runs, library.models, library.cache, library.trash];
   const shelf = new DatasetShelf(context, DatasetIndex.open(library.database, closed));
-  const list = (): Result<'datasets.list'> => ({ datasets: shelf.index.list.map((dataset) => datasetView(shelf, dataset)) });
+  const list = (): TopicValue<'datasets'> => ({ datasets: shelf.index.list.map((dataset) => datasetView(shelf, dataset)) });
   shelf.tell = () => context.emit('datasets', undefined, list());
   shelf.index.onChange(() => shelf.tell());
   context.datasets = {
@@ -50,7 +50,7 @@ export async function datasetsArea(context: HostContext): Promise<Area> {
   for (const dataset of shelf.index.list) if (dataset.record.going && !shelf.isGone(dataset.id)) await shelf.goOn(dataset);
   return {
     handlers: {
-      ...datasetHandlers(shelf, list),
+      ...datasetHandlers(shelf),
       ...pictureHandlers(shelf),
       ...problemHandlers(shelf),
       ...duplicateHandlers(shelf),
@@ -67,7 +67,6 @@ function touch(dataset: IndexedDataset): void {
 }
 
 type DatasetMethod =
-  | 'datasets.list'
   | 'datasets.get'
   | 'datasets.add'
   | 'datasets.makeSample'
@@ -82,13 +81,9 @@ type DatasetMethod =
   | 'datasets.setSplit'
   | 'datasets.undo';
 
-function datasetHandlers(shelf: DatasetShelf, list: () => Result<'datasets.list'>): Handlers<DatasetMethod> {
+function datasetHandlers(shelf: DatasetShelf): Handlers<DatasetMethod> {
   const view = (dataset: IndexedDataset): Result<'datasets.get'> => datasetView(shelf, dataset);
   return {
-    'datasets.list': async () => {
-      await shelf.lookForFolders();
-      return list();
-    },
     'datasets.get': ({ dataset }) => view(shelf.get(dataset)),
     'datasets.add': async ({ folder, name, labels }) => {
       const { dataset, existed } = await shelf.index.add(folder, labels ?? { kind: 'folders' }, name);
@@ -110,8 +105,9 @@ function datasetHandlers(shelf: DatasetShelf, list: () => Result<'datasets.list'
       await shelf.remove(dataset);
       return null;
     },
-    'datasets.open': ({ dataset }) => {
+    'datasets.open': async ({ dataset }) => {
       touch(shelf.get(dataset));
+      await shelf.lookForFolders();
       return null;
     },
     'datasets.setLabels': async ({ dataset: id, labels }) => {

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, totalmem } from 'node:os';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { PROTOCOL_VERSION, type Result } from '../protocol';
 import { VERSION } from '../version';
@@ -15,8 +14,6 @@ const ANSWER_MS = 100;
 
 export function engineArea(services: HostServices): Area {
   const { context, warnings, tasks, desk } = services;
-  const delay = monitorEventLoopDelay({ resolution: 10 });
-  delay.enable();
   return {
     handlers: {
       'engine.info': () => ({
@@ -30,12 +27,6 @@ export function engineArea(services: HostServices): Area {
         cores: availableParallelism(),
         memoryBytes: totalmem(),
       }),
-      'engine.ping': () => {
-        // Since the ping before; less what the timer itself takes.
-        const held = Number.isFinite(delay.max) ? Math.max(0, delay.max / 1e6 - 10) : 0;
-        delay.reset();
-        return { at: Date.now(), delay: held };
-      },
       'engine.shutdown': async ({ runs }) => {
         await services.close(runs);
         setTimeout(services.exit, ANSWER_MS);
@@ -44,14 +35,12 @@ export function engineArea(services: HostServices): Area {
       'engine.recover': ({ reason, detail }) => recover(services, reason, detail),
       'engine.licences': async () => ({ markdown: await licences() }),
 
-      'warnings.list': () => ({ warnings: [...warnings.list] }),
       'warnings.see': ({ ids }) => {
         warnings.see(ids);
         tasks.see();
         return null;
       },
 
-      'tasks.list': () => ({ tasks: [...tasks.list] }),
       'tasks.cancel': ({ task }) => {
         tasks.cancel(task);
         return null;
@@ -62,7 +51,6 @@ export function engineArea(services: HostServices): Area {
       warnings: () => ({ warnings: [...warnings.list] }),
       tasks: () => ({ tasks: [...tasks.list] }),
     },
-    close: () => void delay.disable(),
   };
 }
 

@@ -77,7 +77,6 @@ export function libraryArea(services: HostServices): Area {
     handlers: {
       'library.status': status,
       'library.findPictures': ({ text, count: most }) => context.datasets.search(text, most),
-      'settings.get': () => settings.state,
       'settings.set': setSettings,
       'files.list': ({ path, hidden }) => listFolder(path, hidden ?? false, library),
       'files.inspect': ({ path }, { signal }) => inspectFile(path, context, signal),

@@ -2,7 +2,6 @@
 import { stat } from 'node:fs/promises';
 import { PictureError } from '../data';
 import {
-  attributeColumn,
   attributeValues,
   DEFAULT_THRESHOLD,
   facetsOf,
@@ -21,24 +20,16 @@ import type { DatasetShelf } from './dataset-shelf';
 import { notFound } from './host-error';
 
 type PictureMethod =
-  | 'pictures.range'
   | 'pictures.ids'
   | 'pictures.rows'
   | 'pictures.facets'
   | 'pictures.attributeValues'
-  | 'pictures.attribute'
   | 'pictures.detail'
   | 'pictures.read';
 
 export function pictureHandlers(shelf: DatasetShelf): Handlers<PictureMethod> {
   const noAttribute = (): Error => notFound('such attribute');
   return {
-    'pictures.range': ({ dataset: id, filter, sort, from, count }) => {
-      const dataset = shelf.get(id);
-      const { ids, bytes } = dataset.shown(filter, sort);
-      const rows = dataset.rows(ids.slice(from, from + count));
-      return { revision: dataset.record.revision, total: ids.length, bytes, rows };
-    },
     'pictures.ids': ({ dataset: id, filter, sort }) => {
       const dataset = shelf.get(id);
       const { ids, bytes } = dataset.shown(filter, sort);
@@ -57,11 +48,6 @@ export function pictureHandlers(shelf: DatasetShelf): Handlers<PictureMethod> {
       const values = attributeValues(shelf.get(id), filter, name, text);
       if (!values) throw noAttribute();
       return { total: values.length, values: values.slice(from, from + count) };
-    },
-    'pictures.attribute': ({ dataset: id, name, ids }) => {
-      const column = attributeColumn(shelf.get(id), name, ids);
-      if (!column) throw noAttribute();
-      return column;
     },
     'pictures.detail': ({ dataset: id, picture }) => {
       const dataset = shelf.get(id);

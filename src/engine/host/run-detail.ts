@@ -64,7 +64,7 @@ const scoresOf = ({ knn, retrieval, rank }: { knn: KnnScoresOf; retrieval: numbe
 const knnOf = (knn: KnnScoresOf): Scores['knn'] =>
   knn && { k10: finite(knn.k10), k20: finite(knn.k20), k100: finite(knn.k100), k200: finite(knn.k200) };
 
-export const optionValuesOf = (recipe: Recipe): OptionValues =>
+const optionValuesOf = (recipe: Recipe): OptionValues =>
   Object.fromEntries(Object.entries(recipe).map(([name, value]) => [name, structuredClone(value) as OptionValue]));
 
 /** Other than the defaults; places count for nothing. */

@@ -42,7 +42,7 @@ export class SettingsStore {
     return this.values;
   }
 
-  get state(): Result<'settings.get'> {
+  get state(): Result<'settings.set'> {
     const workers = { cores: availableParallelism(), automatic: automaticWorkers() };
     return { settings: this.values, defaults: DEFAULT_SETTINGS, workers };
   }

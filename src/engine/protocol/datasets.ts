@@ -1,6 +1,6 @@
 /** Datasets: a folder of pictures read where it is, with labels, a split, and what is left out. Files are never touched. */
 import { z } from 'zod';
-import { bytes, count, datasetId, done, filePath, nothing, pictureIds, seconds, taskId, text, time } from './values';
+import { bytes, count, datasetId, done, filePath, pictureIds, seconds, taskId, text, time } from './values';
 
 export const datasetName = z.string().trim().min(1).max(80);
 
@@ -99,8 +99,6 @@ export type Change = z.infer<typeof change>;
 const one = z.strictObject({ dataset: datasetId });
 
 export const datasetMethods = {
-  /** All, last opened first. Fails never. */
-  'datasets.list': { params: nothing, result: z.object({ datasets: z.array(dataset) }) },
   /** One. Errors: not-found. */
   'datasets.get': { params: one, result: dataset },
   /**
@@ -147,7 +145,7 @@ export const datasetMethods = {
    * reads it).
    */
   'datasets.remove': { params: one, result: done },
-  /** Says that it is being looked at, so that `opened` is right. Errors: not-found. */
+  /** Says that it is being looked at, so that `opened` is right, and whether its folder is there. Errors: not-found. */
   'datasets.open': { params: one, result: done },
 
   /**

@@ -75,8 +75,6 @@ export const engineMethods = {
       memoryBytes: bytes,
     }),
   },
-  /** Heartbeat. `delay`: how long the engine's event loop was last held up, in milliseconds. Fails never. */
-  'engine.ping': { params: nothing, result: z.object({ at: time, delay: z.number().nonnegative() }) },
   /**
    * Ends the engine's process after its answer. `save`: running work finishes its step and saves first (seconds; runs
    * become `paused` and go on by themselves when the engine next starts with `engine.recover`); `discard`: runs end at once,
@@ -95,14 +93,12 @@ export const engineMethods = {
   /** Licences of everything inside, as Markdown. Fails never. */
   'engine.licences': { params: nothing, result: z.object({ markdown: z.string() }) },
 
-  /** The warnings, newest first, seen ones included while their condition lasts. Fails never. */
-  'warnings.list': { params: nothing, result: z.object({ warnings: z.array(warning) }) },
   /** Marks warnings as seen; without `ids` all. Those that are over leave the list. Unknown ids are passed over. */
   'warnings.see': { params: z.strictObject({ ids: z.array(count).max(10_000).optional() }), result: done },
 };
 
 export const engineTopics = {
   'engine.status': { key: null, value: engineStatus },
-  /** The whole list as `warnings.list`, at each change. */
+  /** The whole list at each change: newest first, seen ones included while their condition lasts. */
   warnings: { key: null, value: z.object({ warnings: z.array(warning) }) },
 };

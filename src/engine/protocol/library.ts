@@ -66,8 +66,6 @@ export const libraryMethods = {
     }),
   },
 
-  /** As the topic `settings`. Fails never. */
-  'settings.get': { params: nothing, result: settingsState },
   /** Changes those that are given, at once. Errors: user (no such device, more memory left free than there is). */
   'settings.set': { params: settings.partial().strict(), result: settingsState },
 

@@ -46,11 +46,8 @@ const clientMessage = z.discriminatedUnion('kind', [call, cancel, subscribe, uns
 const engineMessage = z.discriminatedUnion('kind', [result, error, event]);
 
 export type CallMessage = z.infer<typeof call>;
-export type CancelMessage = z.infer<typeof cancel>;
 export type SubscribeMessage = z.infer<typeof subscribe>;
 export type UnsubscribeMessage = z.infer<typeof unsubscribe>;
-export type ResultMessage = z.infer<typeof result>;
-export type ErrorMessage = z.infer<typeof error>;
 export type EventMessage = z.infer<typeof event>;
 /** From the window to the engine. */
 export type ClientMessage = z.infer<typeof clientMessage>;

@@ -1,8 +1,8 @@
 /**
- * Pictures of a dataset: rows of the grid by range, facets beside it, one picture in detail, and the files themselves by address.
+ * Pictures of a dataset: rows of the grid, facets beside it, one picture in detail, and the files themselves by address.
  *
  * A grid over a million pictures asks `pictures.ids` once per filter and sort (4 bytes a picture) and `pictures.rows` for what is
- * on the screen, or `pictures.range` alone where only the shown ones matter. Both say the dataset's `revision`.
+ * on the screen. Both say the dataset's `revision`.
  */
 import { z } from 'zod';
 import {
@@ -10,7 +10,6 @@ import {
   classIndex,
   count,
   datasetId,
-  float64Array,
   histogram,
   int32Array,
   MOST_PICTURES,
@@ -137,14 +136,6 @@ export const pictureDetail = z.object({
 export type PictureDetail = z.infer<typeof pictureDetail>;
 
 export const pictureMethods = {
-  /**
-   * Rows `from` … of what the filter shows, in the order of `sort`; fewer at the end. `total`: how many it shows, `bytes`: of
-   * their files. Under 100 ms for a million. Errors: not-found.
-   */
-  'pictures.range': {
-    params: z.strictObject({ ...shown, sort, ...slice }),
-    result: z.object({ revision: count, total: count, bytes: bytes, rows }),
-  },
   /** All ids that the filter shows, in order: for selecting and for finding a picture's place. Errors: not-found. */
   'pictures.ids': {
     params: z.strictObject({ ...shown, sort }),
@@ -193,17 +184,6 @@ export const pictureMethods = {
   'pictures.attributeValues': {
     params: z.strictObject({ ...shown, name: text(200), text: text(200).optional(), ...slice }),
     result: z.object({ total: count, values: z.array(z.object({ value: z.string(), count: count })) }),
-  },
-  /**
-   * What to colour given pictures by, one entry per id: an attribute as codes into `values` (−1: none; the 200 most frequent, the
-   * rest −1), or as numbers (NaN: none). Errors: not-found (dataset or attribute).
-   */
-  'pictures.attribute': {
-    params: z.strictObject({ dataset: datasetId, name: text(200), ids: pictureIds }),
-    result: z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('text'), values: z.array(z.string()), codes: int32Array() }),
-      z.object({ kind: z.literal('number'), numbers: float64Array() }),
-    ]),
   },
   /** All about one. Errors: not-found. */
   'pictures.detail': { params: z.strictObject({ dataset: datasetId, picture: pictureId }), result: pictureDetail },

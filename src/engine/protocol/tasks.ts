@@ -62,8 +62,6 @@ export const queue = z.object({
 export type Queue = z.infer<typeof queue>;
 
 export const taskMethods = {
-  /** As the topic `tasks`. Fails never. */
-  'tasks.list': { params: nothing, result: z.object({ tasks: z.array(task) }) },
   /** Ends a task; what it did so far is kept, and the same work goes on from there when asked for again. Errors: not-found. */
   'tasks.cancel': { params: z.strictObject({ task: taskId }), result: done },
 

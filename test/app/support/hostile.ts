@@ -75,7 +75,7 @@ export const forbiddenCalls = (dataset: string): { method: string; params: unkno
   { method: 'pictures.read', params: { dataset, picture: 1, size: 2048, partial: false }, code: 'not-found' },
   { method: 'pictures.read', params: { dataset, picture: 0, size: 2048, partial: false, path: '/etc/passwd' }, code: 'invalid' },
   { method: 'pictures.read', params: { dataset, picture: 0.5, size: 2048, partial: false }, code: 'invalid' },
-  { method: 'pictures.range', params: { dataset, filter: {}, sort: { by: 'path' }, from: 0, count: 1e9 }, code: 'invalid' },
+  { method: 'pictures.attributeValues', params: { dataset, filter: {}, name: 'Place', from: 0, count: 1e9 }, code: 'invalid' },
   { method: 'monitor.log', params: { run: 'none', from: 0, count: 1e12 }, code: 'invalid' },
   { method: 'files.list', params: { path: '/etc\0/passwd' }, code: 'invalid' },
   { method: 'settings.set', params: { workers: -1 }, code: 'invalid' },

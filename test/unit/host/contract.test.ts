@@ -50,7 +50,7 @@ describe('whatever comes in, the engine goes on', () => {
   test.each(rubbish.map((message) => [message]))('%j', async (message) => {
     const window = new TestWindow(tiny.host);
     window.send(message);
-    expect((await window.call('engine.ping', {})).at).toBeGreaterThan(0);
+    expect((await window.call('engine.info', {})).processId).toBe(process.pid);
   });
 
   test.each([
@@ -181,7 +181,7 @@ test('what runs here, settings that last, and files', async () => {
   const { settings } = await window.call('settings.set', { workers: 3 });
   expect(settings.workers).toBe(3);
   const again = await openTinyHost(undefined, undefined, { library });
-  expect((await again.window.call('settings.get', {})).settings.workers).toBe(3);
+  expect((await again.window.present('settings')).settings.workers).toBe(3);
   await again.host.close('discard');
   const status = await window.call('library.status', {});
   expect(status).toMatchObject({ folder: library, runs: 0, trash: { items: 0, bytes: 0 } });

@@ -61,7 +61,7 @@ test('killed in the middle, the next engine goes on from the last checkpoint, sa
   const recovered = await again.call('engine.recover', { reason: 'Ended by signal 9.' });
   expect(recovered).toMatchObject({ run: 'killed', fromStep: saved.step });
   expect(recovered!.stepsAgain).toBeGreaterThanOrEqual(3);
-  const { warnings } = await again.call('warnings.list', {});
+  const { warnings } = await again.present('warnings');
   expect(warnings).toContainEqual(expect.objectContaining({ code: 'engine-restarted', run: 'killed' }));
   await until(async () => (await again.call('runs.get', { run: 'killed' })).state === 'finished');
   expect(await newestCheckpoint(join(library, 'runs', 'killed'))).toEqual(await newestCheckpoint(whole.folder));

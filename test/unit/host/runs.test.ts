@@ -242,7 +242,7 @@ describe('the queue', () => {
     const { jobs } = await window.call('queue.get', {});
     expect(jobs.map(({ run, state }) => [run, state])).toEqual([['lost', 'running'], ['behind', 'waiting']]);
     expect(told).not.toContain('failed');
-    expect((await window.call('warnings.list', {})).warnings.map(({ code }) => code)).toContain('device-lost');
+    expect((await window.present('warnings')).warnings.map(({ code }) => code)).toContain('device-lost');
     await window.call('queue.remove', { job: jobs[1]!.job });
     await window.call('runs.stop', { run: 'lost', save: false });
   });

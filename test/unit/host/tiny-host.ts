@@ -60,6 +60,11 @@ export class TestWindow {
     this.send({ kind: 'subscribe', topic, ...(key === undefined ? {} : { key }) });
   }
 
+  /** A topic's value as it is now. */
+  present<T extends TopicName>(topic: T): Promise<TopicValue<T>> {
+    return new Promise((resolve) => this.subscribe(topic, undefined, resolve));
+  }
+
   close(): void {
     this.closed();
   }

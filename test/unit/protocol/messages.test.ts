@@ -84,7 +84,7 @@ describe('messages', () => {
 
 describe('calls', () => {
   it('gives params as they were sent', () => {
-    const params: Params<'pictures.range'> = {
+    const params: Params<'pictures.ids'> = {
       dataset: 'ab12',
       filter: {
         classes: [-1, 3],
@@ -93,10 +93,8 @@ describe('calls', () => {
         attributes: [{ name: 'Place', values: [''] }],
       },
       sort: { by: 'mixed' },
-      from: 100,
-      count: 200,
     };
-    expect(parseCall(call('pictures.range', params))).toEqual({ id: 7, method: 'pictures.range', params });
+    expect(parseCall(call('pictures.ids', params))).toEqual({ id: 7, method: 'pictures.ids', params });
     const chosen = { choice: 'tray', always: false };
     expect(parseDesktopCall(call('desktop.close', chosen)).params).toEqual(chosen);
   });
@@ -109,20 +107,21 @@ describe('calls', () => {
     expect(refusal(() => parseDesktopCall(call('runs.list', {}))).code).toBe('unknown-method');
   });
 
-  const rows = { dataset: 'ab12', filter: {}, sort: { by: 'path' }, from: 0, count: 10 };
+  const shown = { dataset: 'ab12', filter: {}, sort: { by: 'path' } };
+  const values = { dataset: 'ab12', filter: {}, name: 'Place', from: 0, count: 10 };
   const draft = { dataset: 'ab12', preset: 'auto', hours: null, options: {} };
   const bad: [string, unknown][] = [
     ['engine.info', { extra: 1 }],
     ['engine.info', null],
     ['engine.info', []],
-    ['pictures.range', { ...rows, count: 2001 }],
-    ['pictures.range', { ...rows, from: -1 }],
-    ['pictures.range', { ...rows, from: Infinity }],
-    ['pictures.range', { ...rows, dataset: '../etc' }],
-    ['pictures.range', { ...rows, filter: { pictures: [1, 2] } }],
-    ['pictures.range', { ...rows, filter: { pictures: Int32Array.of(1) } }],
-    ['pictures.range', { ...rows, filter: { pictures: { length: 1, 0: 1, [Symbol.toStringTag]: 'Uint32Array' } } }],
-    ['pictures.range', { ...rows, filter: { pictures: new Uint32Array(4_000_001) } }],
+    ['pictures.attributeValues', { ...values, count: 2001 }],
+    ['pictures.attributeValues', { ...values, from: -1 }],
+    ['pictures.attributeValues', { ...values, from: Infinity }],
+    ['pictures.ids', { ...shown, dataset: '../etc' }],
+    ['pictures.ids', { ...shown, filter: { pictures: [1, 2] } }],
+    ['pictures.ids', { ...shown, filter: { pictures: Int32Array.of(1) } }],
+    ['pictures.ids', { ...shown, filter: { pictures: { length: 1, 0: 1, [Symbol.toStringTag]: 'Uint32Array' } } }],
+    ['pictures.ids', { ...shown, filter: { pictures: new Uint32Array(4_000_001) } }],
     ['pictures.read', { dataset: 'ab12', picture: 2 ** 32, size: 64, partial: false }],
     ['datasets.add', { folder: 'a\0b' }],
     ['datasets.add', { folder: 'a'.repeat(5000) }],

@@ -108,30 +108,3 @@ export function attributeValues(
     .filter(({ value }) => value.toLowerCase().includes(text.toLowerCase()))
     .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
 }
-
-/** Values that get a code of their own when pictures are coloured by an attribute. */
-const MOST_CODES = 200;
-
-export type AttributeColumn =
-  | { readonly kind: 'text'; readonly values: string[]; readonly codes: Int32Array }
-  | { readonly kind: 'number'; readonly numbers: Float64Array };
-
-/** One entry per picture; undefined: no such attribute. */
-export function attributeColumn(dataset: IndexedDataset, name: string, ids: Uint32Array): AttributeColumn | undefined {
-  const attribute = dataset.attribute(name);
-  if (!attribute) return undefined;
-  if (attribute.kind === 'number')
-    return { kind: 'number', numbers: Float64Array.from(ids, (id) => attribute.numbers[id] ?? NaN) };
-  const counts = new Map<number, number>();
-  for (const id of ids) {
-    const code = attribute.codes[id] ?? -1;
-    if (code >= 0) counts.set(code, (counts.get(code) ?? 0) + 1);
-  }
-  const frequent = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, MOST_CODES);
-  const places = new Map(frequent.map(([code], place) => [code, place]));
-  return {
-    kind: 'text',
-    values: frequent.map(([code]) => attribute.values[code]!),
-    codes: Int32Array.from(ids, (id) => places.get(attribute.codes[id] ?? -1) ?? -1),
-  };
-}

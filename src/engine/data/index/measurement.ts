@@ -9,8 +9,8 @@ import { usedPictures } from './statistics';
 import type { Thumbnails } from './thumbnails';
 
 /** Of the mean pictures, and of the small versions that everything is measured on. */
-export const MEAN_WIDTH = 64;
-export const MEAN_HEIGHT = 48;
+const MEAN_WIDTH = 64;
+const MEAN_HEIGHT = 48;
 const VALUES = MEAN_WIDTH * MEAN_HEIGHT * 3;
 /** Pictures that are looked at at most. */
 const SAMPLE = 6000;
