@@ -4,9 +4,10 @@ import type { Command } from 'commander';
 import { UserError } from '../errors';
 import { isHeld, libraryFolders, QueueFile, type StoredQueue } from '../jobs';
 import { duration } from './quantities';
+import { USUAL_LIBRARY_HELP, usualLibrary } from './usual-library';
 
 interface QueueFlags {
-  library: string;
+  library?: string;
   hold?: boolean;
   release?: boolean;
   json?: boolean;
@@ -17,11 +18,11 @@ export function registerQueue(program: Command): void {
   program
     .command('queue')
     .description("list a library's queue: what is trained, what waits for the device")
-    .option('--library <folder>', "the library's folder", '.')
+    .option('--library <folder>', `the library's folder ${USUAL_LIBRARY_HELP}`)
     .option('--hold', 'begin nothing new after what is going')
     .option('--release', 'end of --hold')
     .option('--json', 'write one JSON object for other programs')
-    .action(async ({ library, hold, release, json }: QueueFlags) => {
+    .action(async ({ library = usualLibrary(), hold, release, json }: QueueFlags) => {
       const folders = libraryFolders(library);
       if (!(await stat(folders.marker).catch(() => undefined))) {
         throw new UserError(`${resolve(library)} is not a library: give the folder that the workbench shows, with --library.`);

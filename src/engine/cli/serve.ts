@@ -5,7 +5,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { openLibrary } from '../jobs';
 import { openServedWorkbench } from '../serve';
 import { listenForInterrupts } from './interrupts';
-import { usualLibrary } from './usual-library';
+import { USUAL_LIBRARY_HELP, usualLibrary } from './usual-library';
 
 const USUAL_PORT = 7323;
 const OTHER_PORTS = 20;
@@ -27,7 +27,7 @@ export function registerServe(program: Command): void {
   program
     .command('serve')
     .description('open the workbench in a browser, on this machine or another one')
-    .option('--library <folder>', "the library's folder, made where it is not there (default: the desktop program's usual one)")
+    .option('--library <folder>', `the library's folder, made where it is not there ${USUAL_LIBRARY_HELP}`)
     .option('--address <address>', 'address of this machine to listen on; 0.0.0.0: all of them', '127.0.0.1')
     .option('--port <port>', `port to listen on, 0: any that is free (default: ${USUAL_PORT}, or the next that is free)`, portNumber)
     .option('--host-name <name>', 'a further name by which browsers know this machine, can be given several times', several, [])

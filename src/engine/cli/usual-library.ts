@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { homedir, platform } from 'node:os';
 import { join } from 'node:path';
 
+/** For the help of `--library`. */
+export const USUAL_LIBRARY_HELP = "(default: the desktop program's usual one)";
+
 /** Where the desktop program has its library unless another one was chosen: a folder in the user's documents. */
 export function usualLibrary(environment: NodeJS.ProcessEnv = process.env, home = homedir()): string {
   return environment.IBOT_LIBRARY || join(documents(environment, home), 'iBOT Workbench');
