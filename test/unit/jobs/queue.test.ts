@@ -125,7 +125,7 @@ describe('the queue of the workbench', () => {
     // While the first looks how far the run is, the second takes it over and begins it.
     const first = new JobQueue({
       library: folders,
-      carryOut: () => Promise.resolve(),
+      carryOut: () => Promise.resolve('over'),
       savedStep: async () => {
         taken = await second.open();
         second.start();
