@@ -74,13 +74,14 @@ export class RunEntry {
     const [record, metrics, notes, lock, checkpoints] = await Promise.all(
       ['run.json', 'metrics.jsonl', 'workbench.json', 'lock', 'checkpoints'].map((name) => stampOf(join(this.folder, name))),
     );
-    const held = lock !== '' && this.record?.state === 'running' ? await this.isHeld() : false;
+    // A process that is killed leaves its lock as it was, whatever the record says.
+    const held = lock !== '' && (await this.isHeld());
     const stamp = [record, metrics, notes, lock, checkpoints, held].join(' ');
     if (stamp === this.stamp) return false;
     this.stamp = stamp;
     this.record = await readRunFolder(this.folder).catch(() => undefined);
     this.notes = await readNotes(this.folder);
-    this.heldElsewhere = lock !== '' && (await this.isHeld());
+    this.heldElsewhere = held;
     await this.follower.catchUp();
     this.baselines = await readBaselines(this.folder);
     if (checkpoints !== this.checkpointStamp || Date.now() - this.measuredAt > MEASURE_EVERY_MS) {

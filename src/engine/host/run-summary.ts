@@ -28,7 +28,9 @@ export function runStateOf(entry: RunEntry, { job, isOurs, isPaused, failure }: 
   if (isOurs) return isPaused ? 'paused' : 'running';
   if (job?.state === 'paused') return 'paused';
   if (job?.state === 'waiting' && job.owner === 'workbench') return 'queued';
-  if (state === 'running' && !entry.heldElsewhere) return failure === undefined ? 'interrupted' : 'failed';
+  // One that goes on says so in its record once it is prepared.
+  if (entry.heldElsewhere) return state === 'finished' ? 'finished' : 'running';
+  if (state === 'running') return failure === undefined ? 'interrupted' : 'failed';
   // Made, and taken out of the queue before it began.
   return state === 'queued' ? 'stopped' : state;
 }

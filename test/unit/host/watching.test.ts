@@ -1,16 +1,21 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bucketSteps } from '../../../src/engine/host/metric-buckets';
 import { RunEntry } from '../../../src/engine/host/run-entry';
+import { runStateOf } from '../../../src/engine/host/run-summary';
 import { RunWatcher, waitedShare } from '../../../src/engine/host/run-watcher';
 import { deleteFromTrash, emptyOldTrash, listTrash, putInTrash, takeFromTrash } from '../../../src/engine/host/trash';
 import { LiveRun } from '../../../src/engine/host/live-run';
 import { warningOf, watchData, watchDisk } from '../../../src/engine/host/run-warnings';
 import { WarningList } from '../../../src/engine/host/warning-list';
 import { openLibrary } from '../../../src/engine/jobs';
-import { LineFollower, MetricsColumns, type RunEvent, type StepEvent } from '../../../src/engine/runs';
+import { LineFollower, MetricsColumns, ownHolder, type RunEvent, type StepEvent } from '../../../src/engine/runs';
+import { writeRunRecord } from '../../../src/engine/runs/run-record';
 import { temporaryFolder } from '../../support/temporary-folder';
+import { tinyRecipe } from '../runs/tiny-run';
 
 const line = (step: number, loss = Math.sin(step), more: object = {}): string =>
   `${JSON.stringify({ event: 'step', step, epoch: 1, loss, elapsed: step * 0.5, waited: 0.1, time: 1e9 + step * 0.5, ...more })}\n`;
@@ -129,6 +134,38 @@ test('a watcher tells what is new, and what is void once the run goes on from it
   expect(watcher.noSteps).toMatchObject({ after: 26, steps: new Float64Array() });
   const { steps: third } = await watcher.look();
   expect([third!.after, ...third!.steps]).toEqual([10, 11]);
+});
+
+test('a run that another process works in is going, whatever its record says yet, until that process is gone', async () => {
+  const folder = temporaryFolder();
+  await writeRunRecord(join(folder, 'run.json'), {
+    format: 'ibot-workbench run',
+    version: 1,
+    program: { version: '1', node: 'v22' },
+    created: '2026-01-01T00:00:00Z',
+    state: 'stopped',
+    reason: null,
+    step: 0,
+    recipe: tinyRecipe(),
+    allowBad: false,
+    device: { name: 'd', vendor: '', architecture: '', description: '', software: true, subgroupSize: 4 },
+    kernels: null,
+    data: { root: folder, trainingPictures: 20, heldOutPictures: 4, classes: 0, manifestHash: '' },
+    sizes: { parameters: 1, stepsPerEpoch: 2, steps: 6, memoryBytes: null },
+  });
+  const entry = new RunEntry('run', folder, false);
+  const state = async (): Promise<string> => {
+    await entry.refresh();
+    return runStateOf(entry, { job: undefined, isOurs: false, isPaused: false, failure: undefined, dataset: undefined });
+  };
+  expect(await state()).toBe('stopped');
+  const holder = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' });
+  const gone = once(holder, 'exit');
+  await writeFile(join(folder, 'lock'), JSON.stringify({ ...ownHolder(), pid: holder.pid, processStart: null }));
+  expect([await state(), entry.heldElsewhere]).toEqual(['running', true]);
+  holder.kill('SIGKILL');
+  await gone;
+  expect([await state(), entry.heldElsewhere]).toEqual(['stopped', false]);
 });
 
 describe('the trash', () => {
