@@ -4,12 +4,13 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeSample } from '../../src/engine/data/sample';
 import { temporaryFolder } from '../support/temporary-folder';
-import { endDisplay, launch, prepare, type LaunchedApp } from './support/launch';
+import { someKinds } from './support/kinds';
+import type { ProgramWindow } from './support/program-window';
 
 const limitMs = 60_000;
 
-describe('the pictures of a dataset', () => {
-  let shell: LaunchedApp;
+describe.each(someKinds)('the pictures of a dataset, in $kind', ({ prepare, open, end }) => {
+  let shell: ProgramWindow;
   const folder = join(temporaryFolder(), 'field guide');
   const drawn = 48;
   let firstClass = '';
@@ -27,11 +28,11 @@ describe('the pictures of a dataset', () => {
     writeFileSync(join(folder, firstClass, 'cut.jpg'), large.subarray(0, large.length / 2));
     writeFileSync(join(folder, firstClass, 'page.jpg'), '<!doctype html><title>404</title>');
     writeFileSync(join(folder, 'labels.csv'), `path,label,place\n${firstClass}/${one},rare,shore\n${firstClass}/${other},rare,meadow\n`);
-    shell = await launch();
+    shell = await open();
   }, 600_000);
   afterAll(async () => {
     await shell?.close();
-    endDisplay();
+    await end();
   });
 
   const tab = (name: string) => shell.page.getByRole('navigation', { name: 'Of this dataset' }).getByRole('link', { name }).click();
@@ -40,10 +41,10 @@ describe('the pictures of a dataset', () => {
   /** Of the picture in the inspector. */
   const shownPath = () => shell.page.locator('aside.inspector .mono.dim').textContent();
 
-  test('are read from a folder that is dropped, with classes, and shown with their thumbnails', async () => {
+  test('are read from a folder that is dropped or picked, with classes, and shown with their thumbnails', async () => {
     await shell.page.evaluate(() => (location.hash = '#/data'));
     await shell.page.getByText('No pictures yet').waitFor({ timeout: limitMs });
-    await shell.page.evaluate((path) => window.postMessage({ kind: 'ibot-dropped', paths: [path] }, '*'), folder);
+    await shell.bringFolder(folder, () => shell.page.getByRole('button', { name: 'Add a folder of pictures' }).click());
     await shell.page.getByRole('heading', { level: 1, name: 'field guide' }).waitFor({ timeout: limitMs });
     await count(`${drawn + 1} pictures`);
     await shell.page.waitForFunction(() => !document.querySelector('.strip'), null, { timeout: limitMs });
@@ -184,8 +185,7 @@ describe('the pictures of a dataset', () => {
     await page.getByRole('option').nth(1).click();
     await shell.screenshot('data-grid-light');
     expect(await shell.barriers()).toEqual([]);
-    await shell.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.setContentSize(1024, 700));
-    await page.waitForFunction(() => innerWidth === 1024);
+    await shell.resize(1024, 700);
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
     await shell.screenshot('data-grid-small');
   });

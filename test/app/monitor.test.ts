@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { root, setUp } from '../../scripts/set-up.mjs';
 import { makeSample } from '../../src/engine/data/sample';
 import { temporaryFolder } from '../support/temporary-folder';
-import { endDisplay, launch, prepare, type LaunchedApp } from './support/launch';
+import { someKinds } from './support/kinds';
+import { monitorOf } from './support/monitor-page';
+import type { ProgramWindow } from './support/program-window';
+import { slowMs } from './support/until';
 
-/** Software devices take their time, and share their cores with the window. */
-const slowMs = 90_000;
-
-describe('the monitor of a run', () => {
-  let shell: LaunchedApp;
+describe.each(someKinds)('the monitor of a run, in $kind', ({ prepare, open, end }) => {
+  let shell: ProgramWindow;
   let name = '';
   const folder = temporaryFolder();
   const pictures = join(folder, 'drawn');
@@ -39,42 +39,29 @@ describe('the monitor of a run', () => {
     await prepare();
     writeFileSync(optionsFile, JSON.stringify(options));
     await makeSample({ folder: pictures, count: 64, seed: 1, size: 64 });
-    shell = await launch();
+    shell = await open();
   }, 600_000);
   afterAll(async () => {
     await shell?.close();
-    endDisplay();
+    await end();
   });
 
   const button = (label: string | RegExp) => shell.page.getByRole('button', { name: label });
-  const status = () => shell.page.getByRole('group', { name: 'State of the run' });
-  const says = (text: string | RegExp) => status().getByText(text).first().waitFor({ timeout: slowMs });
-  const chart = (title: string) => shell.page.getByRole('region', { name: title, exact: true });
-  /** Colours that a chart's canvas has drawn, but for its ground. */
-  const drawn = (title: string) =>
-    chart(title)
-      .locator('canvas')
-      .evaluate((canvas: HTMLCanvasElement) => {
-        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
-        const colours = new Set<number>();
-        for (let i = 0; i < data.length; i += 4) if (data[i + 3]! > 200) colours.add((data[i]! << 16) | (data[i + 1]! << 8) | data[i + 2]!);
-        return colours.size;
-      });
-  const stepOf = async () => Number(/step ([\d,]+) of/.exec((await status().textContent()) ?? '')?.[1]?.replaceAll(',', '') ?? -1);
+  const status = () => monitorOf(shell.page).status;
+  const says = (text: string | RegExp) => monitorOf(shell.page).says(text);
+  const chart = (title: string) => monitorOf(shell.page).chart(title);
+  const drawn = (title: string) => monitorOf(shell.page).drawn(title);
+  const stepOf = () => monitorOf(shell.page).stepOf();
   const checkpoints = () => readdirSync(join(shell.library, 'runs', name, 'checkpoints'));
 
   test('opens when the run is started, and says how it is prepared', async () => {
     const { page } = shell;
     await page.getByRole('heading', { level: 2, name: 'Pretrain' }).waitFor({ timeout: slowMs });
-    await page.evaluate((path) => window.postMessage({ kind: 'ibot-dropped', paths: [path] }, location.origin), pictures);
+    await shell.bringFolder(pictures, () => button('Add a folder of pictures').click());
     await page.getByText('64 pictures').first().waitFor({ timeout: slowMs });
     await page.evaluate(() => (location.hash = '#/runs/new'));
-    // The system's dialog cannot be driven, so it answers by itself.
-    await shell.app.evaluate(({ dialog }, path) => {
-      dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [path] });
-    }, optionsFile);
     await button('More: copy a run, import, export, undo').click({ timeout: slowMs });
-    await page.getByRole('menuitem', { name: 'Import options' }).click();
+    await shell.openFile(optionsFile, () => page.getByRole('menuitem', { name: 'Import options' }).click());
     await page.getByText(`${Object.keys(options).length} options of tiny.json were taken over.`).waitFor({ timeout: slowMs });
     await page.locator('.gives:not(.old)').waitFor({ timeout: slowMs });
     await expect.poll(() => button('Start').isEnabled(), { timeout: slowMs }).toBe(true);
@@ -132,13 +119,12 @@ describe('the monitor of a run', () => {
     await page.evaluate(() => (document.documentElement.dataset.theme = 'light'));
     await page.waitForTimeout(400);
     await shell.screenshot('monitor-light');
-    await shell.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.setContentSize(1024, 700));
-    await page.waitForFunction(() => innerWidth === 1024);
+    await shell.resize(1024, 700);
     await page.waitForTimeout(400);
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
     expect(await shell.barriers()).toEqual([]);
     await shell.screenshot('monitor-small');
-    await shell.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.setContentSize(1440, 900));
+    await shell.resize(1440, 900);
     await page.evaluate(() => (document.documentElement.dataset.theme = 'dark'));
   }, 240_000);
 

@@ -4,33 +4,27 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder';
 import { root } from '../../scripts/set-up.mjs';
-import { endDisplay, launch, prepare, type LaunchedApp } from './support/launch';
+import { someKinds } from './support/kinds';
+import { newRunForm } from './support/new-run-form';
+import type { ProgramWindow } from './support/program-window';
+import { slowMs } from './support/until';
 
-/** Software devices take their time, and share their cores with the window. */
-const slowMs = 90_000;
-
-describe('Home and New run', () => {
-  let shell: LaunchedApp;
+describe.each(someKinds)('Home and New run, in $kind', ({ prepare, open, end }) => {
+  let shell: ProgramWindow;
   const pictures = join(temporaryFolder(), 'drawn');
 
   beforeAll(async () => {
     await prepare();
     execFileSync(process.execPath, [join(root, 'out', 'engine', 'main.js'), 'sample', pictures, '--count', '96', '--size', '64']);
-    shell = await launch();
+    shell = await open();
   }, 600_000);
   afterAll(async () => {
     await shell?.close();
-    endDisplay();
+    await end();
   });
 
   const button = (name: string | RegExp) => shell.page.getByRole('button', { name });
-  const field = (name: string) => shell.page.getByRole('textbox', { name, exact: true });
-  /** The answer to the last change is there. */
-  const settled = () => shell.page.locator('.gives:not(.old)').waitFor({ timeout: slowMs });
-  const set = async (name: string, value: string) => {
-    await field(name).fill(value);
-    await field(name).press('Enter');
-  };
+  const form = () => newRunForm(shell.page);
 
   test('leads through three steps, and takes pictures where one is', async () => {
     await shell.page.getByRole('heading', { level: 2, name: 'Pretrain' }).waitFor({ timeout: slowMs });
@@ -38,8 +32,7 @@ describe('Home and New run', () => {
     expect(await button('Start').isDisabled()).toBe(true);
     expect(await shell.barriers()).toEqual([]);
     await shell.screenshot('home-first-dark');
-    // As the preload script says it of what is dropped.
-    await shell.page.evaluate((path) => window.postMessage({ kind: 'ibot-dropped', paths: [path] }, location.origin), pictures);
+    await shell.bringFolder(pictures, () => button('Add a folder of pictures').click());
     await shell.page.getByText('96 pictures, 16 classes').waitFor({ timeout: slowMs });
     await shell.page.getByText(/times over \d+ pictures|too little time/).waitFor({ timeout: slowMs });
     expect(await shell.page.locator('.covers img').first().evaluate((image: HTMLImageElement) => image.decode().then(() => image.naturalWidth))).toBeGreaterThan(0);
@@ -61,25 +54,25 @@ describe('Home and New run', () => {
   });
 
   test('finds options by the names of the original, other names too', async () => {
-    await shell.page.getByLabel('Search the options').fill('saveckp_freq');
+    await form().search('saveckp_freq');
     expect(await shell.page.locator('.option .title').allTextContents()).toEqual(['Keep for good every']);
-    await shell.page.getByLabel('Search the options').fill('pred_ratio_var');
+    await form().search('pred_ratio_var');
     expect(await shell.page.locator('.option .mono').allTextContents()).toContainEqual(expect.stringContaining('--pred_ratio_var'));
-    await shell.page.getByLabel('Search the options').fill('');
+    await form().search('');
   });
 
   test('says at once what is impossible, and offers ways out', async () => {
-    await set('Global crop size', '33');
+    await form().set('Global crop size', '33');
     const problem = shell.page.getByRole('alert').filter({ hasText: 'is not a multiple of' });
     await problem.waitFor({ timeout: slowMs });
     await button('1 thing to settle').waitFor();
     expect(await button('Start').isDisabled()).toBe(true);
-    await settled();
+    await form().settled();
     expect(await shell.barriers()).toEqual([]);
     await shell.screenshot('new-run-problem-dark');
     await problem.getByRole('button').first().click();
     await problem.waitFor({ state: 'detached', timeout: slowMs });
-    expect(await field('Global crop size').inputValue()).toBe('32');
+    expect(await form().field('Global crop size').inputValue()).toBe('32');
     await shell.page.locator('h1').click();
     await shell.page.keyboard.press('Control+z');
     await problem.waitFor({ timeout: slowMs });
@@ -88,23 +81,23 @@ describe('Home and New run', () => {
   });
 
   test('marks what is set by hand, and takes it back', async () => {
-    await set('Local crops', '3');
+    await form().set('Local crops', '3');
     await shell.page.getByText('2 options set by hand').waitFor();
     await button('Back to what it was: Local crops').click();
     await shell.page.getByText('1 option set by hand').waitFor();
-    await set('Local crops', '0');
+    await form().set('Local crops', '0');
   });
 
   test('copies the command that makes the same run', async () => {
     await button(/^Model/).and(shell.page.locator('h3 button')).click();
-    await set('Blocks', '2');
-    await shell.page.getByLabel('Search the options').fill('epochs');
-    await set('Epochs', '2');
-    await shell.page.getByLabel('Search the options').fill('');
-    await settled();
+    await form().set('Blocks', '2');
+    await form().search('epochs');
+    await form().set('Epochs', '2');
+    await form().search('');
+    await form().settled();
     await expect.poll(() => button('Start').isEnabled(), { timeout: slowMs }).toBe(true);
     await button('Copy command').click();
-    const copied = await shell.app.evaluate(({ clipboard }) => clipboard.readText());
+    const copied = await shell.copied();
     // There is a space in the path, so a shell needs it quoted.
     expect(copied).toContain(`ibot train '${pictures}' --out '`);
     expect(copied).toMatch(/--depth 2\b/);
@@ -112,7 +105,7 @@ describe('Home and New run', () => {
   });
 
   test('starts: the run is in the list with these options, its monitor opens, and Home shows it', async () => {
-    const name = await field('Name of the run').inputValue();
+    const name = await form().field('Name of the run').inputValue();
     await shell.page.keyboard.press('Control+Enter');
     await shell.page.waitForURL(/#\/run\//, { timeout: slowMs });
     await expect
@@ -137,13 +130,13 @@ describe('Home and New run', () => {
     await shell.page.evaluate(() => (location.hash = '#/runs/new'));
     await button('More: copy a run, import, export, undo').click();
     await shell.page.getByRole('menuitem', { name: 'Everything as at first' }).click();
-    await settled();
+    await form().settled();
     await button('More: copy a run, import, export, undo').click();
     await shell.page.getByRole('menuitem', { name: 'Copy the options of a run …' }).click();
     await shell.page.getByRole('dialog').getByRole('listitem').first().getByRole('button').click();
     await shell.page.getByText(/copied from .*set by hand/).waitFor({ timeout: slowMs });
-    await settled();
-    expect(await field('Blocks').inputValue()).toBe('2');
+    await form().settled();
+    expect(await form().field('Blocks').inputValue()).toBe('2');
     await shell.screenshot('new-run-dark');
     expect(shell.problems).toEqual([]);
   });

@@ -4,13 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeSample } from '../../src/engine/data/sample';
 import { ibot, writeRecipe } from '../command-line/ibot';
 import { temporaryFolder } from '../support/temporary-folder';
-import { endDisplay, launch, prepare, type LaunchedApp } from './support/launch';
+import { someKinds } from './support/kinds';
+import type { ProgramWindow } from './support/program-window';
 
 /** Software devices take their time, and share their cores with the window. */
 const slowMs = 60_000;
 
-describe('runs', () => {
-  let shell: LaunchedApp;
+describe.each(someKinds)('runs, in $kind', ({ prepare, open, end }) => {
+  let shell: ProgramWindow;
   const pictures = join(temporaryFolder(), 'drawn');
   const elsewhere = temporaryFolder();
   const place = temporaryFolder();
@@ -28,11 +29,11 @@ describe('runs', () => {
       expect(status, stderr).toBe(0);
     }
     cpSync(join(library, 'runs', 'other'), join(elsewhere, 'far'), { recursive: true });
-    shell = await launch({ from: { library, userData: join(place, 'profile') }, theme: 'dark' });
+    shell = await open({ library });
   }, 600_000);
   afterAll(async () => {
     await shell?.close();
-    endDisplay();
+    await end();
   });
 
   const page = () => shell.page;
@@ -131,7 +132,10 @@ describe('runs', () => {
   });
 
   test('from elsewhere join the list, and stay where they are when they leave it', async () => {
-    await page().evaluate((path) => window.postMessage({ kind: 'ibot-dropped', paths: [path] }, location.origin), join(elsewhere, 'far'));
+    await shell.bringFolder(join(elsewhere, 'far'), async () => {
+      await button('More: add a run folder, trash').click();
+      await page().getByRole('menuitem', { name: 'Add a run folder' }).click();
+    });
     await row('far').waitFor({ timeout: slowMs });
     await toast('its folder stays where it is').waitFor();
     await row('far').click();
@@ -208,7 +212,7 @@ describe('runs', () => {
   test('wait in the queue, which tells when each begins', async () => {
     await page().evaluate(() => (location.hash = '#/data'));
     await page().getByText('No pictures yet').waitFor({ timeout: slowMs });
-    await page().evaluate((path) => window.postMessage({ kind: 'ibot-dropped', paths: [path] }, location.origin), pictures);
+    await shell.bringFolder(pictures, () => button('Add a folder of pictures').click());
     await page().locator('.bar .b', { hasText: '48 pictures' }).waitFor({ timeout: slowMs });
     await page().waitForFunction(() => !document.querySelector('.strip'), null, { timeout: slowMs });
     const first = await startLike('base-1', 2000);
@@ -259,8 +263,6 @@ describe('runs', () => {
   });
 
   test('look as well in the light and in a small window', async () => {
-    const resize = (width: number, height: number) =>
-      shell.app.evaluate(({ BrowserWindow }, size) => BrowserWindow.getAllWindows()[0]!.setContentSize(size.width, size.height), { width, height });
     const theme = async (name: string) => {
       await page().keyboard.press('Control+k');
       await page().keyboard.type(`${name} theme`);
@@ -275,7 +277,7 @@ describe('runs', () => {
     await page().waitForTimeout(600);
     await shell.screenshot('runs-compare-light');
     expect(await shell.barriers()).toEqual([]);
-    await resize(1024, 700);
+    await shell.resize(1024, 700);
     await page().waitForTimeout(600);
     await shell.screenshot('runs-compare-small');
     await page().evaluate(() => (location.hash = '#/runs'));

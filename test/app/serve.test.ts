@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder';
-import { doorTo, endBrowser, openBrowser, prepareBrowser, serveProgram, type BrowserWindow, type Door, type ServedProgram } from './support/serve';
+import { doorTo, type Door } from './support/door';
+import { endBrowser, openBrowser, prepareBrowser, serveProgram, type BrowserWindow, type ServedProgram } from './support/serve';
 
 /** Until the window says so; engines start in about a second, here maybe in ten. */
 const engineLimitMs = 60_000;
@@ -103,6 +104,15 @@ describe('the served workbench', () => {
     await dialog.getByRole('button', { name: 'Choose cats' }).click();
     await page.waitForURL(/#\/data\/.+/);
     await dialog.waitFor({ state: 'hidden' });
+  });
+
+  test('says that it cannot take what is dropped on it', async () => {
+    await window.page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(['a picture'], 'cat.png'));
+      document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+    });
+    await window.page.getByRole('status').filter({ hasText: 'A browser tells no page where a folder lies' }).waitFor();
   });
 
   test('shows pictures of the dataset by their numbers, and nothing else', async () => {

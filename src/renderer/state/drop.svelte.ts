@@ -1,3 +1,4 @@
+import { toasts } from './notices.svelte';
 import { isDesktop } from './transport';
 
 type Handler = (paths: string[]) => void;
@@ -31,6 +32,7 @@ class Drop {
       event.preventDefault();
       this.#depth = 0;
       this.#over = false;
+      if (!isDesktop && files(event)) toasts.say('A browser tells no page where a folder lies: add it by the button instead.');
     });
     window.addEventListener('message', ({ source, data }) => {
       if (source === window && data?.kind === 'ibot-dropped' && Array.isArray(data.paths)) this.#handlers.at(-1)?.(data.paths as string[]);

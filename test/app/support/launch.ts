@@ -1,42 +1,28 @@
 /**
  * The real program in a real Electron, for tests: with a library and a profile of its own in a temporary folder, on a virtual
- * display where there is none. Screenshots are kept in out/screens/.
+ * display where there is none.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import axe from 'axe-core';
-import { _electron, type ElectronApplication, type Page } from 'playwright-core';
+import { _electron, type ElectronApplication } from 'playwright-core';
 import { electronCommand } from '../../../scripts/electron.mjs';
 import { root, setUp, windowVariables } from '../../../scripts/set-up.mjs';
 import { needVirtualDisplay } from '../../../scripts/system-packages.mjs';
 import { temporaryFolder } from '../../support/temporary-folder';
+import { engineOf } from './processes';
+import type { OpenOptions, ProgramWindow } from './program-window';
+import { watch } from './watched-page';
 
-const screens = join(root, 'out', 'screens');
-
-export interface LaunchedApp {
+export interface LaunchedApp extends ProgramWindow {
   app: ElectronApplication;
-  page: Page;
-  /** Errors of the page's console and scripts, so far. */
-  problems: string[];
-  library: string;
   userData: string;
-  /** Keeps a picture of the window as out/screens/NAME.png. */
-  screenshot(name: string): Promise<void>;
-  /** What axe finds serious or worse in what is shown now, one line each. */
-  barriers(): Promise<string[]>;
-  /** The process of the engine that runs now. */
-  enginePid(): number;
-  close(): Promise<void>;
 }
 
-export interface LaunchOptions {
+export interface LaunchOptions extends OpenOptions {
   /** Another program's profile and library, to begin where it ended. */
   from?: Pick<LaunchedApp, 'library' | 'userData'>;
   environment?: Record<string, string>;
-  width?: number;
-  height?: number;
-  theme?: 'dark' | 'light';
 }
 
 let display: ChildProcess | undefined;
@@ -71,7 +57,7 @@ async function startDisplay(): Promise<void> {
 }
 
 export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> {
-  const library = options.from?.library ?? join(temporaryFolder(), 'library');
+  const library = options.from?.library ?? options.library ?? join(temporaryFolder(), 'library');
   const userData = options.from?.userData ?? join(temporaryFolder(), 'profile');
   if (options.theme || !options.from) setTheme(userData, options.theme ?? 'dark');
   const command = await electronCommand();
@@ -90,35 +76,37 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
     timeout: 60_000,
   });
   const main = app.process();
-  const problems: string[] = [];
-  const page = await app.firstWindow();
-  page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text());
-  });
-  page.on('pageerror', (error) => problems.push(error.stack ?? error.message));
-  await app.evaluate(
-    ({ BrowserWindow }, { width, height }) => BrowserWindow.getAllWindows()[0]!.setContentSize(width, height),
-    { width: options.width ?? 1440, height: options.height ?? 900 },
-  );
+  const watched = watch(await app.firstWindow());
+  const { page, problems } = watched;
+  const resize = async (width: number, height: number) => {
+    await app.evaluate(({ BrowserWindow }, size) => BrowserWindow.getAllWindows()[0]!.setContentSize(size.width, size.height), { width, height });
+    await page.waitForFunction((wanted) => innerWidth === wanted, width);
+  };
+  /** The system's dialogs cannot be driven, so they answer by themselves. */
+  const choose = async (path: string, act: () => Promise<unknown>) => {
+    await app.evaluate(({ dialog }, chosen) => {
+      dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [chosen] });
+    }, path);
+    await act();
+  };
+  await resize(options.width ?? 1440, options.height ?? 900);
   await page.waitForSelector('.statusbar', { timeout: 60_000 }).catch(async (error: Error) => {
     await end(app, main);
     throw new Error(`The window stayed empty. Its console: ${problems.join('\n') || 'nothing'}`, { cause: error });
   });
   return {
+    ...watched,
     app,
-    page,
-    problems,
     library,
     userData,
-    screenshot: async (name) => {
-      mkdirSync(screens, { recursive: true });
-      await page.screenshot({ path: join(screens, `${name}.png`) });
-    },
-    barriers: () => barriersOf(page),
-    enginePid: () => enginePidOf(app),
-    close: async () => {
-      await end(app, main);
-    },
+    enginePid: () => engineOf(main.pid!),
+    resize,
+    pickFolder: choose,
+    // As the preload script says it of what is dropped.
+    bringFolder: (folder) => page.evaluate((path) => window.postMessage({ kind: 'ibot-dropped', paths: [path] }, location.origin), folder),
+    openFile: choose,
+    copied: () => app.evaluate(({ clipboard }) => clipboard.readText()),
+    close: () => end(app, main),
   };
 }
 
@@ -132,35 +120,10 @@ async function end(app: ElectronApplication, main: ChildProcess): Promise<void> 
   clearTimeout(timer);
 }
 
-async function barriersOf(page: Page): Promise<string[]> {
-  // Evaluated by the debugger, since the page itself may load no foreign script.
-  await page.evaluate(`if (!globalThis.axe) { ${axe.source} }`);
-  const { violations } = (await page.evaluate('axe.run(document)')) as axe.AxeResults;
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
-}
-
 /** As if it had been chosen before. */
 function setTheme(userData: string, theme: 'dark' | 'light'): void {
   mkdirSync(userData, { recursive: true });
   writeFileSync(join(userData, 'settings.json'), JSON.stringify({ settings: { theme } }));
-}
-
-/** The engine is the child of main that runs its host (by Linux's own table of processes). */
-function enginePidOf(app: ElectronApplication): number {
-  const main = app.process().pid!;
-  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  for (const pid of processes) {
-    try {
-      const parent = Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
-      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      if (parent === main && words.some((word) => word.endsWith(join('engine', 'host.js')))) return Number(pid);
-    } catch {
-      // It ended while we looked.
-    }
-  }
-  throw new Error('there is no engine now');
 }
 
 function definedOnly(environment: NodeJS.ProcessEnv): Record<string, string> {

@@ -1,20 +1,19 @@
 /**
  * The program served to real browsers (Debian's Chromium, headless), for tests: `ibot serve` as a process of its own with a library of
- * its own. Between browser and server stands a door that can be shut, so that connections drop as in a network.
+ * its own.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import axe from 'axe-core';
+import { basename, dirname, join } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { root, setUp } from '../../../scripts/set-up.mjs';
 import { needBrowser } from '../../../scripts/system-packages.mjs';
 import { temporaryFolder } from '../../support/temporary-folder';
+import { doorTo, type Door } from './door';
+import { engineOf } from './processes';
+import type { OpenOptions, ProgramWindow } from './program-window';
+import { watch, type WatchedPage } from './watched-page';
 
-const screens = join(root, 'out', 'screens');
 const startLimitMs = 60_000;
 
 export interface ServedProgram {
@@ -69,7 +68,7 @@ export async function serveProgram(library = join(temporaryFolder(), 'library'))
     get printed() {
       return printed;
     },
-    enginePid: () => enginePidOf(child),
+    enginePid: () => engineOf(child.pid!),
     close: async () => {
       child.kill('SIGINT');
       const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
@@ -80,100 +79,78 @@ export async function serveProgram(library = join(temporaryFolder(), 'library'))
   };
 }
 
-/** The engine is the child that runs the host (by Linux's own table of processes). */
-function enginePidOf({ pid }: ChildProcess): number {
-  for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
-    try {
-      const parent = Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1]);
-      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
-      if (parent === pid && words.some((word) => word.endsWith(join('engine', 'host.js')))) return Number(name);
-    } catch {
-      // It ended while we looked.
-    }
-  }
-  throw new Error('there is no engine now');
+export interface BrowserWindow extends WatchedPage {
+  context: BrowserContext;
+  close(): Promise<void>;
 }
 
-export interface BrowserWindow {
-  context: BrowserContext;
-  page: Page;
-  /** Errors of the page's console and scripts, so far. */
-  problems: string[];
-  screenshot(name: string): Promise<void>;
-  /** What axe finds serious or worse in what is shown now, one line each. */
-  barriers(): Promise<string[]>;
-  close(): Promise<void>;
+interface BrowserOptions extends Omit<OpenOptions, 'library'> {
+  /** Stands at the end of its pictures' names. */
+  mark?: string;
 }
 
 /** A browser of its own, with cookies of its own. */
-export async function openBrowser(address: string, { width = 1440, height = 900 } = {}): Promise<BrowserWindow> {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: 'dark', reducedMotion: 'reduce' });
-  const page = await context.newPage();
-  const problems: string[] = [];
-  page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text());
-  });
-  page.on('pageerror', (error) => problems.push(error.stack ?? error.message));
-  await page.goto(address);
-  return {
-    ...{ context, page, problems },
-    screenshot: async (name) => {
-      mkdirSync(screens, { recursive: true });
-      await page.screenshot({ path: join(screens, `${name}.png`) });
-    },
-    barriers: async () => {
-      // Evaluated by the debugger, since the page itself may load no foreign script.
-      await page.evaluate(`if (!globalThis.axe) { ${axe.source} }`);
-      const { violations } = (await page.evaluate('axe.run(document)')) as axe.AxeResults;
-      const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-      return serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
-    },
-    close: () => context.close(),
-  };
+export async function openBrowser(address: string, { width = 1440, height = 900, theme = 'dark', mark }: BrowserOptions = {}): Promise<BrowserWindow> {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: 'reduce' });
+  const watched = watch(await context.newPage(), mark);
+  await watched.page.goto(address);
+  return { ...watched, context, close: () => context.close() };
 }
 
-/** A way to the server, on a port of its own, that can be shut and opened again. */
-export interface Door {
-  /** The same address, through it. */
-  address: string;
-  shut(): void;
-  open(): void;
-  close(): Promise<void>;
+/** The program, and the first browser that looks at it; between both stands a door. */
+export interface ServedWindow extends ProgramWindow {
+  program: ServedProgram;
+  door: Door;
 }
 
-export async function doorTo(address: string): Promise<Door> {
-  const target = new URL(address);
-  const open = new Set<Socket>();
-  let isShut = false;
-  const server: Server = createServer((socket) => {
-    if (isShut) return void socket.destroy();
-    const onwards = connect(Number(target.port), target.hostname);
-    for (const [one, other] of [
-      [socket, onwards],
-      [onwards, socket],
-    ] as const) {
-      open.add(one);
-      one.pipe(other);
-      one.on('error', () => other.destroy());
-      one.on('close', () => (open.delete(one), other.destroy()));
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const cut = () => {
-    for (const socket of open) socket.destroy();
+export async function openServed({ library, ...options }: OpenOptions = {}): Promise<ServedWindow> {
+  const program = await serveProgram(library);
+  const door = await doorTo(program.address);
+  const { context, ...watched } = await openBrowser(door.address, { ...options, mark: '-chromium' });
+  const { page } = watched;
+  await page.waitForSelector('.statusbar', { timeout: startLimitMs });
+  const pickFolder = async (folder: string, act: () => Promise<unknown>) => {
+    await act();
+    await pickIn(page, folder);
   };
-  const through = new URL(target);
-  through.port = String((server.address() as AddressInfo).port);
   return {
-    address: through.href,
-    shut: () => {
-      isShut = true;
-      cut();
+    ...watched,
+    program,
+    door,
+    library: program.library,
+    enginePid: program.enginePid,
+    resize: (width, height) => page.setViewportSize({ width, height }),
+    pickFolder,
+    // A browser tells no page where a folder is.
+    bringFolder: pickFolder,
+    openFile: async (file, act) => {
+      const asked = page.waitForEvent('filechooser');
+      await act();
+      await (await asked).setFiles(file);
     },
-    open: () => (isShut = false),
+    copied: async () => {
+      await context.grantPermissions(['clipboard-read']);
+      const text = await page.evaluate(() => navigator.clipboard.readText());
+      await context.clearPermissions();
+      return text;
+    },
     close: async () => {
-      cut();
-      await new Promise((resolve) => server.close(resolve));
+      await context.close();
+      await door.close();
+      await program.close();
     },
   };
+}
+
+/** In the dialog that shows folders of the program's machine. */
+async function pickIn(page: Page, folder: string): Promise<void> {
+  const dialog = page.getByRole('dialog').filter({ has: page.getByRole('navigation', { name: 'Places' }) });
+  await dialog.locator('[role=listbox][aria-busy=false]').waitFor();
+  const address = dialog.getByLabel('Folder', { exact: true });
+  await address.fill(dirname(folder));
+  await address.press('Enter');
+  const name = basename(folder);
+  await dialog.getByRole('option').filter({ has: page.getByText(name, { exact: true }) }).click();
+  await dialog.getByRole('button', { name: `Choose ${name}`, exact: true }).click();
+  await dialog.waitFor({ state: 'hidden' });
 }
