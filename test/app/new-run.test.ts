@@ -61,6 +61,12 @@ describe.each(someKinds)('Home and New run, in $kind', ({ prepare, open, end }) 
     await form().search('');
   });
 
+  test('shows it again to who comes back', async () => {
+    await shell.page.getByRole('link', { name: 'Home' }).click();
+    await shell.page.getByRole('link', { name: 'Choose every option' }).click();
+    await shell.page.getByRole('img', { name: 'Crop 1 as the student sees it' }).waitFor({ timeout: slowMs });
+  });
+
   test('says at once what is impossible, and offers ways out', async () => {
     await form().set('Global crop size', '33');
     const problem = shell.page.getByRole('alert').filter({ hasText: 'is not a multiple of' });

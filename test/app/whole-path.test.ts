@@ -10,7 +10,10 @@ import { drawPictures } from './support/small-run';
 import { slowMs } from './support/until';
 
 /** So small that a step takes milliseconds, and long enough to be paused, left and watched in its middle. */
-const smallOptions = { 'Global crop size': 32, 'Local crops': 0, Blocks: 1, 'Batch size': 8, Epochs: 150, 'Measure every': 50 };
+const smallOptions = {
+  ...{ Width: 32, 'Attention heads': 2, Blocks: 1, 'Global crop size': 32, 'Local crops': 0 },
+  ...{ '[CLS] output size': 64, 'Hidden width of the head': 64, 'Batch size': 8, Epochs: 100, 'Measure every': 50 },
+};
 
 describe.each(allKinds)('from an empty library to a finished run, in $kind', { timeout: 4 * slowMs }, ({ kind, prepare, open, end }) => {
   let shell: ProgramWindow;
@@ -86,7 +89,7 @@ describe.each(allKinds)('from an empty library to a finished run, in $kind', { t
   });
 
   test('draws its curves while it trains', async () => {
-    await expect.poll(monitor().stepOf, { timeout: slowMs }).toBeGreaterThan(20);
+    await expect.poll(monitor().stepOf, { timeout: slowMs }).toBeGreaterThan(10);
     await expect.poll(() => monitor().drawn('Loss'), { timeout: slowMs }).toBeGreaterThan(3);
     await monitor().says(/Training|Measuring/);
     await look('5-training');
@@ -125,11 +128,11 @@ describe.each(allKinds)('from an empty library to a finished run, in $kind', { t
       await engineSays('Connection lost');
       const at = await monitor().stepOf();
       await look('7-connection-lost');
-      await expect.poll(other().stepOf, { timeout: slowMs }).toBeGreaterThan(at + 20);
+      await expect.poll(other().stepOf, { timeout: slowMs }).toBeGreaterThan(at + 10);
       expect(await monitor().stepOf()).toBe(at);
       door.open();
       await engineSays('Engine ready');
-      await expect.poll(monitor().stepOf, { timeout: slowMs }).toBeGreaterThan(at + 20);
+      await expect.poll(monitor().stepOf, { timeout: slowMs }).toBeGreaterThan(at + 10);
       // The browser itself says in its console that it could not connect.
       shell.problems.length = 0;
     });

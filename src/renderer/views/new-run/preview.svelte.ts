@@ -31,6 +31,8 @@ export class PreviewState {
   #draws = $state.raw<Draws>();
   #fresh = $state(false);
   #error = $state<string>();
+  #wanted: string | undefined;
+  #abort: AbortController | undefined;
 
   get shown(): Preview | undefined {
     return this.#shown;
@@ -59,8 +61,14 @@ export class PreviewState {
     this.draw += 1;
   }
 
-  ask(dataset: string, recipe: OptionValues): () => void {
+  /** Asks, unless that is what was asked last; what was asked before is forgotten. */
+  ask(dataset: string, recipe: OptionValues): void {
+    const wanted = JSON.stringify([dataset, PreviewState.key(recipe), this.place, this.draw]);
+    if (wanted === this.#wanted) return;
+    this.forget();
     const abort = new AbortController();
+    this.#abort = abort;
+    this.#wanted = wanted;
     this.#fresh = false;
     engine
       .call(
@@ -74,9 +82,17 @@ export class PreviewState {
           this.#fresh = true;
           this.#error = undefined;
         },
-        (error: unknown) => this.#failed(error),
+        (error: unknown) => {
+          if (this.#abort === abort) this.#wanted = undefined;
+          this.#failed(error);
+        },
       );
-    return () => abort.abort();
+  }
+
+  /** Nothing is waited for any more. */
+  forget(): void {
+    this.#abort?.abort();
+    this.#wanted = undefined;
   }
 
   askDraws(recipe: OptionValues): () => void {
