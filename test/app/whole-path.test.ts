@@ -12,7 +12,7 @@ import { slowMs } from './support/until';
 /** So small that a step takes milliseconds, and long enough to be paused, left and watched in its middle. */
 const smallOptions = {
   ...{ Width: 32, 'Attention heads': 2, Blocks: 1, 'Global crop size': 32, 'Local crops': 0 },
-  ...{ '[CLS] output size': 64, 'Hidden width of the head': 64, 'Batch size': 8, Epochs: 100, 'Measure every': 50 },
+  ...{ '[CLS] output size': 64, 'Hidden width of the head': 64, 'Batch size': 8, Epochs: 50, 'Measure every': 25 },
 };
 
 describe.each(allKinds)('from an empty library to a finished run, in $kind', { timeout: 4 * slowMs }, ({ kind, prepare, open, end }) => {
@@ -23,7 +23,7 @@ describe.each(allKinds)('from an empty library to a finished run, in $kind', { t
 
   beforeAll(async () => {
     await prepare();
-    await drawPictures(folder, 64);
+    await drawPictures(folder, 128);
     shell = await open();
   }, 600_000);
   afterAll(async () => {
@@ -53,7 +53,7 @@ describe.each(allKinds)('from an empty library to a finished run, in $kind', { t
 
   test('takes a folder of pictures, with their classes', async () => {
     await shell.pickFolder(folder, () => button('Add a folder of pictures').click());
-    await shell.page.getByText('64 pictures, 16 classes').waitFor({ timeout: slowMs });
+    await shell.page.getByText('128 pictures, 16 classes').waitFor({ timeout: slowMs });
     await expect.poll(() => button('Start').isEnabled(), { timeout: slowMs }).toBe(true);
     await look('2-home-pictures');
   });
@@ -170,6 +170,7 @@ describe.each(allKinds)('from an empty library to a finished run, in $kind', { t
     await button('New run').waitFor();
     expect(await shell.page.getByText('Waits for pictures.').count()).toBe(0);
     await look('10-home');
+    expect(await shell.page.locator('.toast.error').count()).toBe(0);
     expect(shell.problems).toEqual([]);
   });
 });

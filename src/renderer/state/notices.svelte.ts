@@ -29,8 +29,14 @@ class Toasts {
   /** Tells why something failed, in the error's own sentence. What was cancelled is not told. */
   fail(error: unknown): void {
     if (error instanceof EngineError && error.code === 'cancelled') return;
+    // Several calls are lost at once, and the status bar tells for how long it lasts.
+    if (error instanceof EngineError && error.code === 'gone') return this.#sayOnce(error.message);
     const { message, detail } = error instanceof EngineError ? error : { message: String(error), detail: undefined };
     this.say(message, { tone: 'error', ...(detail ? { detail } : {}) });
+  }
+
+  #sayOnce(text: string): void {
+    if (!this.#list.some((toast) => toast.text === text)) this.say(text);
   }
 
   dismiss(id: number): void {
