@@ -121,8 +121,20 @@ export class DatasetShelf {
         ...{ pool: this.pool, thumbnails: this.thumbnails, signal, report },
         goesOnLater: () => signal.reason === ENGINE_CLOSES,
       });
+      this.tellOfLabels(dataset);
       const search = lastSearch(dataset);
       if (search && isOutdated(dataset, search) && !signal.aborted) this.findDuplicates(dataset);
+    });
+  }
+
+  /** After a scan, or when labels were read: whether they could be. */
+  tellOfLabels({ id, record }: IndexedDataset): void {
+    const { warnings } = this.context;
+    if (record.message === null) return warnings.over('labels-unread', { dataset: id });
+    warnings.raise({
+      ...{ code: 'labels-unread', severity: 'warning', dataset: id },
+      title: `The labels of ${record.name} could not be read again.`,
+      message: record.message,
     });
   }
 
@@ -169,7 +181,7 @@ export class DatasetShelf {
     }
     this.index.remove(dataset);
     this.gone.delete(dataset.id);
-    this.context.warnings.over('dataset-gone', { dataset: dataset.id });
+    for (const code of ['dataset-gone', 'labels-unread']) this.context.warnings.over(code, { dataset: dataset.id });
     await this.thumbnails.forget(dataset.id);
   }
 

@@ -119,7 +119,9 @@ function datasetHandlers(shelf: DatasetShelf): Handlers<DatasetMethod> {
       const result = dataset.edit(() => {
         outcome = applyLabels(dataset, read, false);
         drawSplit(dataset.record.holdOut, dataset.columns, dataset.order({ by: 'path' }));
+        if (dataset.record.state === 'ready') dataset.record.message = null;
       });
+      if (dataset.record.message === null) shelf.tellOfLabels(dataset);
       return { ...changeOf(dataset, result), ...outcome };
     },
     'datasets.setClass': ({ dataset: id, pictures, class: name }) => {

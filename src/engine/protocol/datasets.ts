@@ -40,6 +40,7 @@ export const dataset = z.object({
   /**
    * indexing: the task below goes on; what is there so far can be seen · ready · partial: indexing was cancelled,
    * `datasets.rescan` goes on · gone: the folder is not there (thumbnails and counts still are) · failed: `message` says why.
+   * ready with a message: the labels could not be read again.
    */
   state: z.enum(['indexing', 'ready', 'partial', 'gone', 'failed']),
   message: z.string().nullable(),

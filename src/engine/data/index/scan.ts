@@ -152,20 +152,20 @@ function noteFolders({ sql, number }: IndexedDataset, found: Scan): void {
 
 async function takeLabels(dataset: IndexedDataset, first: number): Promise<void> {
   const { record } = dataset;
+  const before = { flags: dataset.columns.flags.slice(), classes: dataset.columns.class.slice() };
   try {
-    const before = { flags: dataset.columns.flags.slice(), classes: dataset.columns.class.slice() };
     applyLabels(dataset, await readLabels(dataset, record.labels), true);
-    const fresh = new Set(Array.from({ length: record.length - first }, (_, i) => first + i));
-    const byPath = orderOf(dataset, { by: 'path' });
-    drawSplit(record.holdOut, dataset.columns, byPath, first === 0 ? undefined : fresh);
-    const { flags, class: classes } = dataset.columns;
-    for (let id = 0; id < record.length; id++) {
-      if (flags[id] !== before.flags[id] || classes[id] !== before.classes[id]) dataset.table.touch(id);
-    }
   } catch (error) {
     // The first time, the table is what the user gave. Later it may have gone: then classes stay as they are.
     if (!(error instanceof UserError) || record.lastScan === null) throw error;
-    record.message = error.message;
+    record.message = `${error.message} Until it is read again, pictures keep their classes, and new ones have none.`;
+  }
+  const fresh = new Set(Array.from({ length: record.length - first }, (_, i) => first + i));
+  const byPath = orderOf(dataset, { by: 'path' });
+  drawSplit(record.holdOut, dataset.columns, byPath, first === 0 ? undefined : fresh);
+  const { flags, class: classes } = dataset.columns;
+  for (let id = 0; id < record.length; id++) {
+    if (flags[id] !== before.flags[id] || classes[id] !== before.classes[id]) dataset.table.touch(id);
   }
 }
 
