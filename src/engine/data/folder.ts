@@ -36,6 +36,8 @@ interface Folder {
 export interface ScanOptions {
   /** Links out of the folder are problems: for sets whose files are shown to others. */
   readonly stayInside?: boolean;
+  /** No pictures are an answer too. */
+  readonly mayBeEmpty?: boolean;
   readonly signal?: AbortSignal;
   /** Called for each folder, with the pictures found so far. */
   readonly onProgress?: (found: number) => void;
@@ -52,7 +54,7 @@ export async function scanFolder(folder: string, options: ScanOptions = {}): Pro
   await walk.run();
   const byPath = (a: { path: string }, b: { path: string }): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
   walk.problems.sort(byPath);
-  if (walk.pictures.length === 0) {
+  if (walk.pictures.length === 0 && !options.mayBeEmpty) {
     const found = walk.problems.length > 0 ? ` (${walk.problems.length} entries could not be read)` : '';
     const kinds = 'JPEG, PNG, WebP, TIFF, GIF, AVIF, BMP or PNM';
     throw new UserError(`There are no pictures in ${folder}${found}: choose a folder with ${kinds} files.`);

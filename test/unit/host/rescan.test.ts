@@ -1,8 +1,11 @@
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { picture, put } from '../data-index/folders';
-import { serve } from './served-datasets';
+import { serve, withTwoClasses } from './served-datasets';
+
+const byPath = { by: 'path' } as const;
 
 test('a table of labels that is gone is said so: classes stay, and new pictures are held out too', async () => {
   const folder = temporaryFolder();
@@ -26,4 +29,32 @@ test('a table of labels that is gone is said so: classes stay, and new pictures 
   await served.call('datasets.setLabels', { dataset, labels: { kind: 'none' } });
   expect(await served.call('datasets.get', { dataset })).toMatchObject({ message: null, classes: [] });
   expect(served.context.warnings.list).toMatchObject([{ code: 'labels-unread', over: true }]);
+});
+
+test('pictures that are all gone are listed as gone, and come back with their classes and choices', async () => {
+  const { served, dataset, folder } = await withTwoClasses();
+  await served.call('datasets.setClass', { dataset, pictures: Uint32Array.of(0), class: 'ducks' });
+  await served.call('datasets.setUse', { dataset, pictures: Uint32Array.of(2), use: false });
+  const all = { uses: ['used', 'left-out'] as ('used' | 'left-out')[] };
+  const shown = async () => {
+    const { ids } = await served.call('pictures.ids', { dataset, filter: all, sort: byPath });
+    return (await served.call('pictures.rows', { dataset, ids })).rows;
+  };
+  const rescan = async () => {
+    await served.call('datasets.rescan', { dataset });
+    await served.idle();
+    return served.call('datasets.get', { dataset });
+  };
+  const before = await shown();
+  const away = temporaryFolder();
+  for (const name of ['birds', 'fish']) renameSync(join(folder, name), join(away, name));
+  const gone = await rescan();
+  expect(gone).toMatchObject({ state: 'failed', pictures: 0, training: 0, leftOut: 0, lastScan: { files: 0, gone: 5 } });
+  expect(gone.message).toMatch(/no pictures in .* any more: put them back/);
+  expect((await shown()).paths).toEqual([]);
+  await expect(served.context.datasets.pictures(dataset)).rejects.toThrow(/has no pictures to train on/);
+
+  for (const name of ['birds', 'fish']) renameSync(join(away, name), join(folder, name));
+  expect(await rescan()).toMatchObject({ state: 'ready', message: null, pictures: 4, leftOut: 1, classes: ['birds', 'ducks', 'fish'] });
+  expect(await shown()).toEqual(before);
 });

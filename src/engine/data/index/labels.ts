@@ -73,11 +73,14 @@ export function classNames({ columns, record }: Classes): (string | null)[] {
   return Array.from({ length: record.length }, (_, i) => record.classes[columns.class[i]!] ?? null);
 }
 
-/** Gives every picture its class by name; classes without a picture that is present are no more. @returns pictures with one */
+/**
+ * Gives every picture its class by name; classes are no more without a picture that is present, or was when somebody set it.
+ * @returns pictures with one
+ */
 export function setClassNames({ columns, record }: Classes, names: readonly (string | null)[]): number {
   const { flags, class: classes } = columns;
   const distinct = new Set<string>();
-  names.forEach((name, i) => name !== null && flags[i]! & Flag.present && distinct.add(name));
+  names.forEach((name, i) => name !== null && flags[i]! & (Flag.present | Flag.classByHand) && distinct.add(name));
   record.classes = [...distinct].sort((a, b) => (a < b ? -1 : 1));
   const places = new Map(record.classes.map((name, place) => [name, place]));
   let labelled = 0;

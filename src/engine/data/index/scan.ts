@@ -42,15 +42,21 @@ export async function scanDataset(dataset: IndexedDataset, context: ScanContext)
   try {
     const found = await scanFolder(record.folder, {
       stayInside: true,
+      mayBeEmpty: record.length > 0,
       signal: context.signal,
       onProgress: (files) => context.report(files, null),
     });
+    const isIgnored = ignoring(record.ignore);
+    const pictures = found.pictures.filter(({ path }) => !isIgnored(path));
+    const nothing = pictures.length === 0 ? new UserError(noPictures(record.folder, found)) : undefined;
+    if (nothing && record.length === 0) throw nothing;
     const before = record.counts.problems;
-    const changes = await takeListing(dataset, found);
+    const changes = await takeListing(dataset, { ...found, pictures });
     await readAll(dataset, context);
     const newProblems = Math.max(0, record.counts.problems - before);
     const files = found.pictures.length;
     record.lastScan = { at: Date.now(), seconds: (Date.now() - started) / 1000, files, ...changes, newProblems };
+    if (nothing) throw nothing;
     Object.assign(record, { going: false, state: 'ready' });
     saveOutcome(dataset);
   } catch (error) {
@@ -64,6 +70,11 @@ export async function scanDataset(dataset: IndexedDataset, context: ScanContext)
   }
 }
 
+const noPictures = (folder: string, { pictures }: Scan): string =>
+  pictures.length > 0
+    ? `All pictures in ${folder} have names that are ignored: change what is ignored.`
+    : `There are no pictures in ${folder} any more: put them back and scan it again, then their classes and choices are as they were.`;
+
 function saveOutcome(dataset: IndexedDataset): void {
   if (dataset.record.duplicateGroups === null) dataset.saveRecord();
   else refreshGroupCount(dataset);
@@ -72,10 +83,7 @@ function saveOutcome(dataset: IndexedDataset): void {
 /** Compares what was found with what is known, and makes rows of what is new. */
 async function takeListing(dataset: IndexedDataset, found: Scan): Promise<{ added: number; changed: number; gone: number }> {
   const { record, table } = dataset;
-  const isIgnored = ignoring(record.ignore);
-  const pictures = found.pictures.filter(({ path }) => !isIgnored(path));
-  if (pictures.length === 0)
-    throw new UserError(`All pictures in ${record.folder} have names that are ignored: change what is ignored.`);
+  const { pictures } = found;
   const known = new Map((await dataset.paths.all(record.length)).map((path, id) => [path, id]));
   const fresh = pictures.filter(({ path }) => !known.has(path));
   const first = record.length;
@@ -119,7 +127,7 @@ async function takeListing(dataset: IndexedDataset, found: Scan): Promise<{ adde
   }
   if (gone + cameBack > 0) record.picturesChanged = Date.now();
   noteFolders(dataset, found);
-  await takeLabels(dataset, first);
+  if (pictures.length > 0) await takeLabels(dataset, first);
   dataset.edits.clear();
   dataset.save();
   return { added: record.length - first, changed, gone };
