@@ -3,7 +3,7 @@
  * is decoded. The folder is only read, never written to.
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { UserError } from '../errors';
 import { fileReason, type Problem } from './problems';
 
@@ -68,6 +68,16 @@ export const LEADS_OUT = 'a link that leads out of the folder';
 /** Whether a path is the folder or lies below it; both real paths. */
 export const isInside = (root: string, path: string): boolean =>
   path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
+
+/**
+ * Where a picture of a listed folder lies, with links resolved; undefined: gone, or by a link that leads out of the folder. What is
+ * shown is read from here: a file may have become such a link since it was listed.
+ * @param root with links resolved
+ */
+export async function placeInside(root: string, path: string): Promise<string | undefined> {
+  const place = await realpath(join(root, path)).catch(() => undefined);
+  return place !== undefined && place !== root && isInside(root, place) ? place : undefined;
+}
 
 async function openRoot(folder: string): Promise<string> {
   try {

@@ -22,7 +22,7 @@ export { PICTURE_PIXELS, runDecodeJob } from './decode-job';
 export type { CropJob, DecodeJob, DecodeResults, PackedPicture, SquareJob } from './decode-job';
 export { DecodePool, type DecodePoolOptions } from './decode-pool';
 export { evaluationShortSide, readForEvaluation, readThumbnail, resizeAndCrop, type ReadOptions } from './evaluation-reader';
-export { isInside, scanFolder, type FoundPicture, type Scan } from './folder';
+export { isInside, placeInside, scanFolder, type FoundPicture, type Scan } from './folder';
 export { csvLabels, folderLabels, type CsvLabels, type PictureLabel, type Split } from './labels';
 export {
   makeManifest,

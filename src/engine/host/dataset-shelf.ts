@@ -1,8 +1,8 @@
 /** The datasets as the host keeps them: index, decoding threads, thumbnails, and the tasks that read folders. */
-import { mkdir, readdir, realpath, stat } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { DecodePool, isInside } from '../data';
+import { DecodePool, placeInside } from '../data';
 import {
   DatasetIndex,
   isOutdated,
@@ -188,9 +188,8 @@ export class DatasetShelf {
   /** Where a picture's file is, with links resolved. @throws HostError not-found: gone, or outside the dataset's folder */
   async file(dataset: IndexedDataset, picture: number): Promise<string> {
     const path = dataset.paths.one(this.picture(dataset, picture));
-    const place = path === undefined ? undefined : await realpath(join(dataset.record.folder, path)).catch(() => undefined);
-    if (place === undefined || !isInside(dataset.record.folder, place) || place === dataset.record.folder)
-      throw notFound('such picture');
+    const place = path === undefined ? undefined : await placeInside(dataset.record.folder, path);
+    if (place === undefined) throw notFound('such picture');
     return place;
   }
 

@@ -6,7 +6,7 @@ import {
   drawCrops,
   PICTURE_PIXELS,
   PictureError,
-  picturePath,
+  placeInside,
   readPictureFile,
   resample,
   runDecodeJob,
@@ -120,7 +120,8 @@ async function readPicture(
   size: number,
 ): Promise<{ packed: PackedPicture; image: Image }> {
   const entry = manifest.pictures[index]!;
-  const path = picturePath(manifest, entry);
+  const path = await placeInside(manifest.root, entry.path);
+  if (path === undefined) throw new PictureError('gone');
   const packed = (await runDecodeJob(
     {
       kind: 'crops',

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { DatasetIndex, Flag, problemGroups, problemRows, scanDataset } from '../../../src/engine/data/index/index';
+import { DatasetIndex, Flag, lookAt, problemGroups, problemRows, scanDataset } from '../../../src/engine/data/index/index';
 import { takeLooks } from '../../../src/engine/data/index/scan';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { indexed, openLibrary, pathsOf, picture, pool, put, scan, twoClasses } from './folders';
@@ -153,6 +153,17 @@ test('links out of the folder are not followed, and are listed', async () => {
   expect(dataset.record.counts.pictures).toBe(6);
   const { problems } = problemRows(dataset, { kinds: ['unreadable-folder'], from: 0, count: 10 });
   expect(problems.map(({ path }) => path)).toEqual(['elsewhere', 'fish/linked.jpg']);
+});
+
+test('a picture that became a link out of the folder after it was listed counts as gone', async () => {
+  const folder = await twoClasses();
+  const { library, dataset } = await indexed(folder);
+  const outside = join(temporaryFolder(), 'a.jpg');
+  renameSync(join(folder, 'birds/a.jpg'), outside);
+  symlinkSync(outside, join(folder, 'birds/a.jpg'));
+  const { thumbnails } = library;
+  await lookAt(dataset, Uint32Array.of(0, 1), { pool, thumbnails, signal: new AbortController().signal, report: () => undefined });
+  expect([dataset.has(0), dataset.has(1)]).toEqual([false, true]);
 });
 
 test('ignored names are no pictures', async () => {

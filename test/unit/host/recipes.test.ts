@@ -1,6 +1,6 @@
 /** Recipes as the window asks for them, on a set of 24 small pictures and whatever device there is. */
 import { execFileSync } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -280,6 +280,17 @@ describe('a preview', () => {
     const [one, again, other] = await Promise.all([3, 3, 4].map((draw) => ask('recipes.preview', { ...wanted, draw })));
     expect(again).toEqual(one);
     expect(other!.pictures[0]!.crops.map(({ box }) => box)).not.toEqual(one!.pictures[0]!.crops.map(({ box }) => box));
+  });
+
+  test('shows nothing from outside the folder, also where a picture has become a link', async () => {
+    const { pictures } = await ask('recipes.preview', { ...wanted, places: [4] });
+    const [inside, outside] = [picturePath(manifest, pictures[0]!), join(temporaryFolder(), 'moved.png')];
+    await rename(inside, outside);
+    await symlink(outside, inside);
+    const next = await ask('recipes.preview', { ...wanted, places: [4] });
+    await rm(inside);
+    await rename(outside, inside);
+    expect(next.pictures.map(({ place }) => place)).toEqual([5]);
   });
 
   test('passes over what cannot be read, refuses what is too large, ends when nobody waits', async () => {

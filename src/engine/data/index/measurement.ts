@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { DecodePool } from '../decode-pool';
+import { placeInside } from '../folder';
 import { PictureError } from '../problems';
 import type { IndexedDataset } from './dataset';
 import { edgesBetween, HistogramCounter } from './histogram';
@@ -137,7 +138,8 @@ async function smallVersion(
 ): Promise<Uint8Array | undefined> {
   const version = dataset.columns.version[picture]!;
   const ahead = await thumbnails.ahead({ dataset: dataset.id, picture, version });
-  const path = ahead ?? `${dataset.record.folder}/${dataset.paths.one(picture) ?? ''}`;
+  const path = ahead ?? (await placeInside(dataset.record.folder, dataset.paths.one(picture) ?? ''));
+  if (path === undefined) return undefined;
   try {
     return await pool.run({ kind: 'small', path, width: MEAN_WIDTH, height: MEAN_HEIGHT });
   } catch (error) {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../errors';
 import type { DecodePool } from '../decode-pool';
-import { scanFolder, type Scan } from '../folder';
+import { placeInside, scanFolder, type Scan } from '../folder';
 import { FORMATS, type PictureLook } from '../picture-look';
 import { Flag, FORMAT_SHIFT } from './columns';
 import { inTransaction } from './database';
@@ -23,6 +23,12 @@ export interface ScanContext {
   report(done: number, total: number | null): void;
   /** When it was broken off: whether the next start of the program is to go on by itself. Default: no. */
   goesOnLater?(): boolean;
+}
+
+interface Looked {
+  readonly picture: number;
+  /** Undefined: gone, or a link that leads out of the folder since it was listed. */
+  readonly look: PictureLook | undefined;
 }
 
 /** Pictures that are looked at at a time. */
@@ -190,7 +196,7 @@ async function readAll(dataset: IndexedDataset, context: ScanContext): Promise<v
 /** Looks at given pictures (again) and saves what was seen. @throws UserError at an unreadable one, if the dataset says so */
 export async function lookAt(dataset: IndexedDataset, pictures: Uint32Array, context: ScanContext): Promise<void> {
   const { pool, thumbnails, signal, report } = context;
-  const looks: { picture: number; look: PictureLook }[] = [];
+  const looks: Looked[] = [];
   let [next, done, saved] = [0, 0, Date.now()];
   let failure: { readonly error: unknown } | undefined;
   report(0, pictures.length);
@@ -199,13 +205,14 @@ export async function lookAt(dataset: IndexedDataset, pictures: Uint32Array, con
       const picture = pictures[next++]!;
       const path = dataset.paths.one(picture) ?? '';
       const thumbnail = thumbnails?.hasRoom ? THUMBNAIL_AHEAD : 0;
-      const look = await pool.run({ kind: 'look', path: `${dataset.record.folder}/${path}`, thumbnail });
+      const place = await placeInside(dataset.record.folder, path);
+      const look = place === undefined ? undefined : await pool.run({ kind: 'look', path: place, thumbnail });
       if (signal.aborted) return;
       const version = dataset.columns.version[picture]!;
-      if (look.thumbnail) await thumbnails?.put({ dataset: dataset.id, picture, version, size: THUMBNAIL_AHEAD }, look.thumbnail);
+      if (look?.thumbnail) await thumbnails?.put({ dataset: dataset.id, picture, version, size: THUMBNAIL_AHEAD }, look.thumbnail);
       looks.push({ picture, look });
       report(++done, pictures.length);
-      if (look.failure && look.failure.kind !== 'gone' && dataset.record.whenUnreadable === 'stop') {
+      if (look?.failure && look.failure.kind !== 'gone' && dataset.record.whenUnreadable === 'stop') {
         const advice = 'mend or remove it, or let the scan leave such files out';
         throw new UserError(`The scan stopped at ${path} (${look.failure.message.toLowerCase()}): ${advice}.`);
       }
@@ -224,7 +231,7 @@ export async function lookAt(dataset: IndexedDataset, pictures: Uint32Array, con
 }
 
 /** Puts what was seen of files into columns and notes, and saves it. */
-export function takeLooks(dataset: IndexedDataset, looks: readonly { picture: number; look: PictureLook }[]): void {
+export function takeLooks(dataset: IndexedDataset, looks: readonly Looked[]): void {
   const { sql, number, table } = dataset;
   const forget = sql.prepare('DELETE FROM note WHERE dataset = ? AND picture = ?');
   const note = sql.prepare('INSERT OR REPLACE INTO note VALUES (?, ?, ?, ?, ?)');
@@ -234,23 +241,24 @@ export function takeLooks(dataset: IndexedDataset, looks: readonly { picture: nu
       for (const { picture, look } of looks) {
         forget.run(number, picture);
         takeLook(dataset, picture, look);
+        table.touch(picture);
+        table.touchHashes(picture);
+        if (!look) continue;
         const { failure } = look;
         if (failure && failure.kind !== 'gone') note.run(number, picture, failure.kind, failure.message, failure.decoder);
         for (const { kind, message } of look.odd) note.run(number, picture, kind, message, null);
-        table.touch(picture);
-        table.touchHashes(picture);
       }
     },
   });
 }
 
-function takeLook(dataset: IndexedDataset, picture: number, look: PictureLook): void {
+function takeLook(dataset: IndexedDataset, picture: number, look: PictureLook | undefined): void {
   const { columns, hashes } = dataset;
-  const { failure } = look;
-  if (failure?.kind === 'gone') {
+  if (!look || look.failure?.kind === 'gone') {
     columns.flags[picture]! &= ~Flag.present;
     return;
   }
+  const { failure } = look;
   // Mended meanwhile: other pixels need another address.
   if (columns.size[picture] !== look.size || columns.modified[picture] !== look.modified) columns.version[picture]!++;
   columns.size[picture] = look.size;
