@@ -20,19 +20,20 @@ export function libraryArea(services: HostServices): Area {
   let counting: Promise<void> | undefined;
   const closed = new AbortController();
 
+  /** Looks at every file, thumbnails too: only while somebody asks. The topic tells when it is through. */
   const count = (): void => {
     if (counting || Date.now() - countedAt < COUNT_EVERY_MS) return;
     counting = sizeOf(library.folder, closed.signal)
       .then((bytes) => {
         usedBytes = bytes;
         countedAt = Date.now();
+        return tell();
       })
       .catch(report)
       .finally(() => (counting = undefined));
   };
 
   const status = async (): Promise<LibraryStatus> => {
-    count();
     const free = await freeBytes(library.folder).catch(() => 0);
     return {
       folder: library.folder,
@@ -75,7 +76,10 @@ export function libraryArea(services: HostServices): Area {
 
   return {
     handlers: {
-      'library.status': status,
+      'library.status': () => {
+        count();
+        return status();
+      },
       'library.findPictures': ({ text, count: most }) => context.datasets.search(text, most),
       'settings.set': setSettings,
       'files.list': ({ path, hidden }) => listFolder(path, hidden ?? false, library),

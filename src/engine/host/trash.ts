@@ -20,8 +20,8 @@ export interface TrashItem {
   until: number;
 }
 
-/** Sizes by item: what is in the trash does not change. */
-const sizes = new Map<string, number>();
+/** Items by folder: what is in the trash does not change. */
+const known = new Map<string, TrashItem>();
 
 /** Last deleted first. What is too old, or no item, is passed over. */
 export async function listTrash(library: LibraryFolders): Promise<TrashItem[]> {
@@ -29,11 +29,13 @@ export async function listTrash(library: LibraryFolders): Promise<TrashItem[]> {
   const items = await Promise.all(
     names.map(async (item): Promise<TrashItem | undefined> => {
       const folder = join(library.trash, item);
+      const before = known.get(folder);
+      if (before) return before;
       try {
         const { run, deleted } = slip.parse(JSON.parse(await readFile(join(folder, 'deleted.json'), 'utf8')));
-        const bytes = sizes.get(folder) ?? (await sizeOf(folder));
-        sizes.set(folder, bytes);
-        return { item, run, bytes, deleted, until: deleted + DAYS * DAY_MS };
+        const found = { item, run, bytes: await sizeOf(folder), deleted, until: deleted + DAYS * DAY_MS };
+        known.set(folder, found);
+        return found;
       } catch {
         return undefined;
       }
@@ -70,7 +72,7 @@ export async function takeFromTrash(library: LibraryFolders, item: string, targe
   } catch (error) {
     throw fileError(error, target);
   }
-  sizes.delete(place);
+  known.delete(place);
   await rm(place, { recursive: true, force: true });
 }
 
@@ -80,7 +82,7 @@ export async function deleteFromTrash(library: LibraryFolders, items: readonly s
   for (const item of items) {
     const place = placeOf(library, item);
     await rm(place, { recursive: true, force: true });
-    sizes.delete(place);
+    known.delete(place);
     report?.(++done);
   }
 }

@@ -7,7 +7,7 @@ export const libraryStatus = z.object({
   folder: z.string(),
   /** Its folder's name. */
   name: z.string(),
-  /** Taken by the library; null while it is being counted. */
+  /** Taken by the library, as it was counted last (`library.status`); null before. */
   usedBytes: bytes.nullable(),
   /** Free on its disk. */
   freeBytes: bytes,
@@ -52,7 +52,7 @@ const fileEntry = z.object({
 });
 
 export const libraryMethods = {
-  /** As the topic `library.status`. Fails never. */
+  /** As the topic `library.status`; counts what the library takes, if that was long ago, which the topic tells. Fails never. */
   'library.status': { params: nothing, result: libraryStatus },
   /**
    * Pictures of all datasets whose path contains `text` (case ignored), for the palette: at most `count`. Under 300 ms; `more`

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bucketSteps } from '../../../src/engine/host/metric-buckets';
@@ -178,6 +178,9 @@ describe('the trash', () => {
     const [only] = await listTrash(library);
     expect(only).toMatchObject({ item, run: 'a' });
     expect(only!.until - only!.deleted).toBe(30 * 86_400_000);
+    // What lies there does not change: it is not read again.
+    await rm(join(library.trash, item, 'deleted.json'));
+    expect(await listTrash(library)).toEqual([only]);
     await emptyOldTrash(library, only!.until - 1);
     await takeFromTrash(library, item, run);
     expect(await readFile(join(run, 'file'), 'utf8')).toBe('four');
