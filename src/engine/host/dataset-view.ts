@@ -1,6 +1,6 @@
 /** A dataset as windows see it, and its pictures as runs take them. */
 import { stat } from 'node:fs/promises';
-import type { Problem } from '../data';
+import type { Manifest, Problem } from '../data';
 import { Flag, problemRows, usedPictures, type IndexedDataset } from '../data/index/index';
 import { UserError } from '../errors';
 import type { Dataset } from '../protocol';
@@ -40,7 +40,7 @@ export function datasetView(shelf: DatasetShelf, dataset: IndexedDataset): Datas
 
 /** @throws UserError while it is being read, when its folder is gone, or when nothing is left to train on */
 export async function picturesForRun(shelf: DatasetShelf, dataset: IndexedDataset): Promise<DatasetPictures> {
-  const { record, columns } = dataset;
+  const { record } = dataset;
   if (shelf.reading(dataset.id) !== null) throw new UserError(`${record.name} is still being read: wait until it is through.`);
   const isThere = await stat(record.folder).then(
     (info) => info.isDirectory(),
@@ -51,6 +51,20 @@ export async function picturesForRun(shelf: DatasetShelf, dataset: IndexedDatase
   if (record.counts.training === 0) {
     throw new UserError(`${record.name} has no pictures to train on: add some to its folder, or take left-out ones in again.`);
   }
+  return {
+    name: record.name,
+    manifest: await manifestOf(dataset),
+    problems: problemsOf(dataset),
+    allowBad: record.whenUnreadable === 'leave-out',
+  };
+}
+
+/** Asked for at each change of a draft, and large: kept until the dataset changes, while there is memory for it. */
+async function manifestOf(dataset: IndexedDataset): Promise<Manifest> {
+  const { record, columns } = dataset;
+  const kept = dataset.once(`manifest ${record.folder}`, (): { latest?: WeakRef<Manifest> } => ({}));
+  const known = kept.latest?.deref();
+  if (known) return known;
   const ids = usedPictures(dataset);
   const paths = await dataset.paths.all(dataset.length);
   const pictures = Array.from(ids, (id) => ({
@@ -60,14 +74,14 @@ export async function picturesForRun(shelf: DatasetShelf, dataset: IndexedDatase
     label: columns.class[id]!,
     split: columns.flags[id]! & Flag.heldOut ? ('held-out' as const) : ('train' as const),
   }));
-  const listed = problemRows(dataset, { from: 0, count: Infinity }).problems;
-  const problems: Problem[] = listed.flatMap(({ path, message, done }) =>
-    done === 'left-out' ? [{ path, reason: message }] : [],
-  );
-  return {
-    name: record.name,
-    manifest: { root: record.folder, classes: [...record.classes], pictures },
-    problems,
-    allowBad: record.whenUnreadable === 'leave-out',
-  };
+  const manifest: Manifest = { root: record.folder, classes: [...record.classes], pictures };
+  kept.latest = new WeakRef(manifest);
+  return manifest;
+}
+
+function problemsOf(dataset: IndexedDataset): readonly Problem[] {
+  return dataset.once('left-out-problems ', () => {
+    const { problems } = problemRows(dataset, { from: 0, count: Infinity });
+    return problems.flatMap(({ path, message, done }) => (done === 'left-out' ? [{ path, reason: message }] : []));
+  });
 }

@@ -81,9 +81,17 @@ class Planner {
 
   constructor(private readonly context: HostContext) {}
 
-  async check(draft: Draft, signal?: AbortSignal): Promise<Check> {
+  async check(draft: Draft, signal: AbortSignal): Promise<Check> {
     const situation = await this.situation(draft);
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
+    return (await this.checked(draft, situation, signal)).check;
+  }
+
+  private async checked(
+    draft: Draft,
+    situation: Situation,
+    signal?: AbortSignal,
+  ): Promise<{ check: Check; recipe: Recipe | undefined }> {
     const planned = await this.plan(draft, situation, signal);
     const { recipe, given, values, notes, reasons, tooShort } = planned;
     const { looked, name, manifest, gpu, memory, speed, allowBad } = situation;
@@ -105,7 +113,7 @@ class Planner {
     const problems = [...planned.problems, ...(taken?.problems ?? [])];
     const possible = problems.length === 0 ? recipe : undefined;
     const extra = possible && taken?.budget ? notesOn(taken.budget, tooShort) : [];
-    return {
+    const check: Check = {
       recipe: possible ? optionsOf(possible) : null,
       values,
       problems,
@@ -121,28 +129,27 @@ class Planner {
         : null,
       suggestedName,
     };
+    return { check, recipe: possible };
   }
 
   /** @throws HostError not-found; UserError with the first problem */
   async resolve(draft: Draft): Promise<Recipe> {
     const situation = await this.situation(draft);
-    const { recipe } = await this.possible(draft, situation);
+    const recipe = await this.possible(draft, situation);
     return resolveRecipe({ ...recipe, data_path: situation.manifest.root });
   }
 
   async write(draft: Draft): Promise<Result<'recipes.write'>> {
     const situation = await this.situation(draft);
-    const { recipe } = await this.possible(draft, situation);
+    const recipe = await this.possible(draft, situation);
     const name = await suggestName(situation.name, recipe, (wanted) => this.context.runs.isTaken(wanted));
     return writeOptionsFile(recipe, name);
   }
 
-  private async possible(draft: Draft, situation: Situation): Promise<{ recipe: Recipe }> {
-    const { recipe, problems } = await this.plan(draft, situation);
-    if (!recipe) throw new UserError(problems[0]!.message);
-    const check = await this.check(draft);
-    if (check.problems[0]) throw new UserError(check.problems[0].message);
-    return { recipe };
+  private async possible(draft: Draft, situation: Situation): Promise<Recipe> {
+    const { check, recipe } = await this.checked(draft, situation);
+    if (!recipe) throw new UserError(check.problems[0]!.message);
+    return recipe;
   }
 
   private plan(draft: Draft, { gpu, looked, memory, speed }: Situation, signal?: AbortSignal): Promise<PlannedDraft> {

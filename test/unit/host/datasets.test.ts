@@ -173,6 +173,11 @@ test('runs get the used pictures with classes and sides', async () => {
     ['fish/e.jpg', 1],
   ]);
   expect(allowBad).toBe(true);
+  // Made once until something changes.
+  expect((await served.context.datasets.pictures(dataset)).manifest).toBe(manifest);
+  await served.call('datasets.setSplit', { dataset, pictures: Uint32Array.of(2), split: 'held-out' });
+  const { manifest: other } = await served.context.datasets.pictures(dataset);
+  expect(other.pictures[1]).toMatchObject({ path: 'birds/c.webp', split: 'held-out' });
   expect(await served.context.datasets.find(dataset, ['fish/e.jpg', 'nothing'])).toEqual([4, null]);
   expect(await served.context.datasets.search('FISH', 1)).toMatchObject({ pictures: [{ path: 'fish/d.jpg' }], more: true });
   expect(served.context.datasets.byFolder(folder)).toBe(dataset);

@@ -21,6 +21,8 @@ const GIB = 2 ** 30;
 let manifest: Manifest;
 let memoryBytes = 4 * GIB;
 let runs: string;
+/** How often the pictures of the dataset were asked for. */
+let asked = 0;
 const taken = new Set<string>();
 
 function area() {
@@ -28,7 +30,10 @@ function area() {
   const context = {
     library: { runs },
     datasets: {
-      pictures: async () => ({ name: "Bob's birds & more", manifest, problems: [], allowBad: false }),
+      pictures: async () => {
+        asked++;
+        return { name: "Bob's birds & more", manifest, problems: [], allowBad: false };
+      },
       byFolder: (root: string) => (root === manifest.root ? 'abcd1234' : undefined),
       find: async (_: string, paths: readonly string[]) =>
         paths.map((path) => 100 + manifest.pictures.findIndex((picture) => picture.path === path)),
@@ -324,7 +329,10 @@ describe('a preview', () => {
 
 describe('options as files', () => {
   test('go out and come back', async () => {
+    const before = asked;
     const { fileName, text } = await ask('recipes.write', draft(tinyOptions));
+    // Planned once.
+    expect(asked - before).toBe(1);
     expect(fileName).toBe('bob-s-birds-more-16x2-8-01.json');
     const { options, refused } = await ask('recipes.read', { text });
     expect(refused).toEqual([]);
