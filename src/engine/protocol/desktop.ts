@@ -118,7 +118,7 @@ export const desktopMethods = {
 
   /** Opens another library: the engine is started anew with it. Errors: user (a run is going, cannot be written to). */
   'desktop.setLibrary': { params: z.strictObject({ folder: filePath }), result: done },
-  /** Starts the engine anew by hand. */
+  /** Starts the engine anew by hand. A run that is going is saved before, and goes on after; answers at once. */
   'desktop.restartEngine': { params: nothing, result: done },
   /** The answer to the topic `desktop.closing`; `always` remembers it. */
   'desktop.close': { params: z.strictObject({ choice: closeChoice, always: z.boolean() }), result: done },

@@ -35,6 +35,7 @@ export class EngineProcess {
   readonly #lines: string[] = [];
   readonly #handlers: EngineHandlers;
   #why: string | undefined;
+  #closed: Promise<void> | undefined;
   #ended = false;
 
   constructor({ node, entry, parameters, environment }: EngineProgram, handlers: EngineHandlers) {
@@ -69,8 +70,18 @@ export class EngineProcess {
     this.#child.kill('SIGKILL');
   }
 
-  /** Lets it finish what it does and exit; after `limitMs` it is ended. */
-  async close(limitMs: number): Promise<void> {
+  /** It was let go: it says nothing any more, and may be saving. */
+  get isClosing(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** Lets it finish what it does and exit; after `limitMs` it is ended. The first who asks says the limit and the reason. */
+  close(limitMs: number, reason?: string): Promise<void> {
+    this.#why ??= reason;
+    return (this.#closed ??= this.#close(limitMs));
+  }
+
+  async #close(limitMs: number): Promise<void> {
     if (this.#ended) return;
     const gone = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
     if (this.#child.connected) this.#child.disconnect();
@@ -80,6 +91,8 @@ export class EngineProcess {
   }
 
   #receive(raw: unknown): void {
+    // What was on its way when it was let go is for nobody.
+    if (this.isClosing) return;
     const parsed = fromEngineSchema.safeParse(raw);
     if (parsed.success) this.#handlers.message(parsed.data);
     else this.#handlers.line(`a message of the engine that is not understood: ${parsed.error.message}`);

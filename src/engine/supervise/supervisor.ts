@@ -3,9 +3,13 @@ import { hangLimitSeconds, type FromEngine, type ToEngine } from '../protocol/su
 import { EngineProcess, type EngineEnd, type EngineProgram } from './engine-process';
 
 const hangLimitMs = Number(process.env.IBOT_HANG_SECONDS || hangLimitSeconds) * 1000;
+const pingEveryMs = Math.min(2000, hangLimitMs / 4);
 /** Waits before each new start. After the last one it is for the user to try again; a life of a minute begins the list anew. */
 const waitsMs = [250, 1000, 4000, 15_000, 60_000];
 const soundAfterMs = 60_000;
+/** Before another one is started by hand: for saving a run (host/main.ts), and for one that does not even answer. */
+const savingLimitMs = 65_000;
+const silentLimitMs = 5000;
 
 /** Hears what happens, one line each; `where` is engine, window, server … */
 export interface SupervisionLog {
@@ -34,7 +38,7 @@ export class Supervisor {
     readonly program: () => EngineProgram,
     readonly log: SupervisionLog,
   ) {
-    this.#heartbeat = setInterval(() => this.#listen(), Math.min(2000, hangLimitMs / 4));
+    this.#heartbeat = setInterval(() => this.#listen(), pingEveryMs);
   }
 
   get state(): EngineSupervision {
@@ -86,11 +90,16 @@ export class Supervisor {
     this.log.write('engine', `started as process ${engine.pid ?? '?'}`);
   }
 
-  /** Ends the engine and starts another at once. */
+  /** Lets the engine end, with the run saved that is going, and starts another. */
   restart(reason: string): void {
     this.#failures = 0;
-    if (this.#engine) this.#engine.kill(reason);
-    else this.start();
+    const engine = this.#engine;
+    if (!engine) return this.start();
+    if (engine.isClosing) return;
+    const isSilent = Date.now() - this.#heardAt > 2 * pingEveryMs + silentLimitMs;
+    this.log.write('engine', `is asked to end: ${reason}`);
+    void engine.close(isSilent ? silentLimitMs : savingLimitMs, reason);
+    this.#change({ state: 'restarting' });
   }
 
   /** What went on after the last restart. */
@@ -120,7 +129,8 @@ export class Supervisor {
     const slept = Date.now() - this.#listenedAt > hangLimitMs / 2;
     this.#listenedAt = Date.now();
     if (slept) this.#heardAt = Date.now();
-    if (!this.#engine) return;
+    // One that saves before it ends has a limit of its own.
+    if (!this.#engine || this.#engine.isClosing) return;
     if (Date.now() - this.#heardAt > hangLimitMs) {
       this.#engine.kill(`The engine did not answer for ${Math.round(hangLimitMs / 1000)} s and was ended.`);
       this.#heardAt = Date.now();
