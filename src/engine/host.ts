@@ -2,8 +2,9 @@
  * Serves the contract (`protocol.ts`) over anything that carries messages: the desktop's channel, a WebSocket, a test. One file
  * per area is in host/; what they share is in `host/host-context.ts`. Knows no Electron.
  */
-import { openLibrary } from './jobs';
+import { holdLibrary, openLibrary, type LibraryFolders } from './jobs';
 import type { EngineStatus, Handlers, MethodName } from './protocol';
+import type { Lock } from './runs';
 import { areas } from './host/areas';
 import { Connection, type HostPort } from './host/connection';
 import { HostDevice } from './host/device-access';
@@ -58,13 +59,23 @@ export class Host {
     readonly context: HostContext,
     private readonly hub: TopicHub,
     private readonly handlers: Partial<Handlers<MethodName>>,
-    private readonly parts: { areas: Area[]; desk: RunDesk; device: HostDevice; tasks: TaskList; report: (error: unknown) => void },
+    private readonly parts: { areas: Area[]; desk: RunDesk; device: HostDevice; tasks: TaskList; lock: Lock; report: (error: unknown) => void },
   ) {}
 
-  /** @throws UserError when the library cannot be used */
+  /** @throws UserError when the library cannot be used, also while another workbench has it open */
   static async open(options: HostOptions): Promise<Host> {
-    const report = (error: unknown): void => options.log?.(error instanceof Error ? (error.stack ?? error.message) : String(error));
     const library = await openLibrary(options.library);
+    const lock = await holdLibrary(library);
+    try {
+      return await Host.openHeld(options, library, lock);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  private static async openHeld(options: HostOptions, library: LibraryFolders, lock: Lock): Promise<Host> {
+    const report = (error: unknown): void => options.log?.(error instanceof Error ? (error.stack ?? error.message) : String(error));
     const settings = await SettingsStore.read(library.settings);
     const sources: TopicSources = {};
     const hub = new TopicHub(sources, report);
@@ -102,7 +113,7 @@ export class Host {
     for (const make of areas) add(await make(context));
     await desk.open(context);
     for (const make of OWN) add(make(services));
-    const host = new Host(context, hub, handlers, { areas: made, desk, device, tasks, report });
+    const host = new Host(context, hub, handlers, { areas: made, desk, device, tasks, lock, report });
     desk.start();
     // Whoever looks wants to know what computes; nobody has to wait for it.
     void device.open().catch(() => undefined);
@@ -131,7 +142,7 @@ export class Host {
   }
 
   private async closeNow(ending: Ending): Promise<void> {
-    const { areas: made, desk, device, tasks, report } = this.parts;
+    const { areas: made, desk, device, tasks, lock, report } = this.parts;
     await desk.close(ending);
     await tasks.close();
     for (const area of [...made].reverse()) {
@@ -143,5 +154,6 @@ export class Host {
     }
     this.hub.close();
     device.close();
+    await lock.release();
   }
 }

@@ -62,6 +62,7 @@ async function begin(): Promise<void> {
     say({ kind: 'ready' });
   } catch (error) {
     log(error instanceof UserError ? error.message : error);
+    if (error instanceof UserError) await new Promise<void>((told) => say({ kind: 'refused', message: error.message }, told));
     process.exit(1);
   }
 }
@@ -91,9 +92,10 @@ async function end(): Promise<void> {
   process.exit(0);
 }
 
-function say(message: FromEngine): void {
+function say(message: FromEngine, sent = (): void => {}): void {
   // Who does not listen any more closes the channel too.
-  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+  if (process.connected) process.send?.(message, undefined, undefined, sent);
+  else sent();
 }
 
 function log(error: unknown): void {

@@ -2,6 +2,7 @@
  * The library's folder, and the one queue in front of the one device: which long job runs, which wait, also those of other
  * processes on the same library.
  */
+export { holdLibrary } from './library-lock';
 export { libraryFolders, libraryOfRun, openLibrary, type LibraryFolders } from './library';
 export { JobQueue } from './job-queue';
 export type { Going, JobOutcome, JobQueueOptions, NewJob, Orphan } from './job';

@@ -20,6 +20,8 @@ export interface LibraryFolders {
   readonly samples: string;
   readonly settings: string;
   readonly queue: string;
+  /** Names the workbench that has it open. */
+  readonly lock: string;
   readonly marker: string;
 }
 
@@ -38,6 +40,7 @@ export function libraryFolders(path: string): LibraryFolders {
     samples: join(folder, 'samples'),
     settings: join(folder, 'settings.json'),
     queue: join(folder, 'queue.json'),
+    lock: join(folder, 'library.lock'),
     marker: join(folder, MARKER),
   };
 }

@@ -33,7 +33,7 @@ export function readDesktopSettings(kept: unknown): DesktopSettings {
   return { ...DEFAULT_DESKTOP_SETTINGS, ...Object.fromEntries(fitting.map(([key]) => [key, stored[key]])) };
 }
 
-/** starting · ready · restarting: it ended or hung · stopped: it ended too often; only by hand. */
+/** starting · ready · restarting: it ended or hung · stopped: it ended too often, or cannot begin; only by hand. */
 export const engineSupervision = z.object({
   state: z.enum(['starting', 'ready', 'restarting', 'stopped']),
   restarts: count,
@@ -43,6 +43,8 @@ export const engineSupervision = z.object({
   reason: z.string().nullable(),
   detail: z.string().nullable(),
   at: time.nullable(),
+  /** Why it cannot begin, and what to do, in a sentence; null unless it is stopped for that. */
+  refusal: z.string().nullable(),
   /** What went on after it. */
   recovered: z.object({ run: runName, fromStep: count, stepsAgain: count }).nullable(),
 });

@@ -19,6 +19,8 @@ export type ToEngine = z.infer<typeof toEngineSchema>;
 
 export const fromEngineSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ready') }),
+  /** It cannot begin, for a reason that somebody can mend: one sentence. Then it ends. */
+  z.strictObject({ kind: z.literal('refused'), message: z.string() }),
   z.strictObject({ kind: z.literal('pong'), at: z.number() }),
   z.strictObject({ kind: z.literal('message'), client, message: z.unknown() }),
 ]);

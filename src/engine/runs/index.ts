@@ -9,7 +9,7 @@ export { sameDevice, type DeviceRecord, type RunRecord } from './run-record';
 export { checkpointStep, freeBytes, listCheckpoints } from './checkpoint-store';
 export { LOOKING_SHARE, RunControl, RunEndedError, type Saved } from './run-control';
 export { panelSteps, readBasis, readPanel, readPanelHead, readPictures, type Panel, type PanelHead, type PanelPictures } from './panel-files';
-export { holderOf, holderSchema, isAlive, ownHolder, removeStaleLock, type Holder } from './lock';
+export { holderOf, holderSchema, isAlive, ownHolder, removeStaleLock, takeLock, type Holder, type Lock } from './lock';
 export { checkpointBytes } from './checkpoint';
 export { fitRecipe } from './fit-recipe';
 export { HealthMonitor, NonFiniteError } from './health';

@@ -1,6 +1,6 @@
 /**
- * One process at a time works in a run folder. The lock is a file that names its holder; one whose process is gone is
- * taken over.
+ * One process at a time works in a run folder, one engine in a library. The lock is a file that names its holder; one whose
+ * process is gone is taken over.
  */
 import { readFileSync } from 'node:fs';
 import { readFile, rename, unlink, writeFile } from 'node:fs/promises';
@@ -33,21 +33,40 @@ export async function holderOf(folder: string): Promise<Holder | undefined> {
   return holder && isAlive(holder) ? holder : undefined;
 }
 
-export interface RunLock {
+export interface Lock {
   release(): Promise<void>;
 }
 
 /** @throws UserError while another process works in the folder. */
-export async function lockRun(folder: string): Promise<RunLock> {
+export async function lockRun(folder: string): Promise<Lock> {
   const file = join(folder, 'lock');
+  try {
+    return await takeLock(file, ({ pid, host, since }) => {
+      const elsewhere = host === hostname() ? '' : ` on ${host}`;
+      return (
+        `Process ${pid}${elsewhere} is working in ${folder} since ${since}: stop it first` +
+        (elsewhere ? ', or remove the file lock there if it is gone.' : '.')
+      );
+    });
+  } catch (error) {
+    throw fileError(error, file);
+  }
+}
+
+/**
+ * Makes a lock file that names this process.
+ * @param inUse what to say of the process that holds it now
+ * @throws UserError with those words, and what the system says where the file cannot be written
+ */
+export async function takeLock(file: string, inUse: (holder: Holder) => string): Promise<Lock> {
   const text = `${JSON.stringify(ownHolder())}\n`;
   for (let attempt = 0; ; attempt++) {
     try {
       await writeFile(file, text, { flag: 'wx' });
       break;
     } catch (error) {
-      if (!isCode(error, 'EEXIST') || attempt === 3) throw fileError(error, file);
-      await removeIfStale(folder, file);
+      if (!isCode(error, 'EEXIST') || attempt === 3) throw error;
+      await removeIfStale(file, inUse);
     }
   }
   return {
@@ -58,7 +77,7 @@ export async function lockRun(folder: string): Promise<RunLock> {
   };
 }
 
-async function removeIfStale(folder: string, file: string): Promise<void> {
+async function removeIfStale(file: string, inUse: (holder: Holder) => string): Promise<void> {
   let text = await readFile(file, 'utf8').catch(() => '');
   if (!parseHolder(text)) {
     // Its writer may be between making and filling it.
@@ -66,13 +85,7 @@ async function removeIfStale(folder: string, file: string): Promise<void> {
     text = await readFile(file, 'utf8').catch(() => '');
   }
   const holder = parseHolder(text);
-  if (holder && isAlive(holder)) {
-    const elsewhere = holder.host === hostname() ? '' : ` on ${holder.host}`;
-    throw new UserError(
-      `Process ${holder.pid}${elsewhere} is working in ${folder} since ${holder.since}: stop it first` +
-        (elsewhere ? ', or remove the file lock there if it is gone.' : '.'),
-    );
-  }
+  if (holder && isAlive(holder)) throw new UserError(inUse(holder));
   await removeStaleLock(file, text);
 }
 
@@ -115,7 +128,10 @@ function startOfProcess(pid: number): string | null {
   try {
     // The name, in brackets, may hold spaces.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = fields[19];
+    // Dead, and nobody asked yet how it ended.
+    if (fields[0] === 'Z') return null;
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     return `${boot} ${ticks}`;
   } catch {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { UserError } from '../errors';
 import { fileError, readJsonLines, writeFileAtomic } from '../formats';
 import type { BadPicture } from './bad-pictures';
-import { lockRun, type RunLock } from './lock';
+import { lockRun, type Lock } from './lock';
 import { readRunRecord, writeRunRecord, type RunRecord } from './run-record';
 
 const badPictureSchema = z.object({ path: z.string(), reason: z.string(), step: z.number().nullable().default(0) });
@@ -26,7 +26,7 @@ export class RunFolder {
 
   private constructor(
     readonly path: string,
-    private readonly lock: RunLock,
+    private readonly lock: Lock,
     /** The outermost folder that was made for this run; undefined where there was an empty one. */
     private readonly made: string | undefined,
   ) {

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { UserError } from '../errors';
 import { EngineClient, recoverAfterCrashes, Relay, Supervisor, type EngineProgram, type SupervisionLog } from '../supervise';
 import { Access } from './access';
 import { browserService, browserTopics } from './browser-service';
@@ -33,7 +34,10 @@ export interface ServedWorkbench {
   close(limitMs: number): Promise<void>;
 }
 
-/** Opens the workbench to browsers. @throws UserError when the window is not built, or no port can be had */
+/**
+ * Opens the workbench to browsers. @throws UserError when the window is not built, no port can be had, or the engine cannot begin,
+ * as while another workbench has the library open
+ */
 export async function openServedWorkbench(options: ServeOptions): Promise<ServedWorkbench> {
   const { library, address, log } = options;
   const files = await readRenderer(options.renderer);
@@ -59,6 +63,11 @@ export async function openServedWorkbench(options: ServeOptions): Promise<Served
     throw error;
   }
   supervisor.start();
+  const refusal = await firstRefusal(supervisor);
+  if (refusal !== null) {
+    await Promise.all([server.close(), supervisor.close(0)]);
+    throw new UserError(refusal);
+  }
   return {
     port,
     token: access.token,
@@ -69,6 +78,15 @@ export async function openServedWorkbench(options: ServeOptions): Promise<Served
       await Promise.all([server.close(), supervisor.close(limitMs)]);
     },
   };
+}
+
+/** Waits until the engine is ready or has ended. @returns why it cannot begin; null where it begins, or may when it is started again */
+function firstRefusal(supervisor: Supervisor): Promise<string | null> {
+  return new Promise((resolve) =>
+    supervisor.onState(({ state, refusal }) => {
+      if (state !== 'starting') resolve(refusal);
+    }),
+  );
 }
 
 /** A second library on the same machine is served on the next port. */

@@ -97,7 +97,8 @@ export class Relay<Window> {
     if (message.kind === 'call') {
       parseCall(message);
       if (this.supervisor.state.state !== 'ready') {
-        const error = { message: 'The engine is being started; try again in a moment.', code: 'gone' as const };
+        const why = this.supervisor.state.refusal ?? 'The engine is being started; try again in a moment.';
+        const error = { message: why, code: 'gone' as const };
         return client.port.send({ kind: 'error', id: message.id, error });
       }
       client.open.add(message.id);

@@ -22,7 +22,9 @@ export type StateListener = (state: EngineSupervision, before: EngineSupervision
 /** Keeps one engine alive: starts it, notices that it ended or hangs, starts it again, and says how it is. */
 export class Supervisor {
   #engine: EngineProcess | undefined;
-  #state: EngineSupervision = { state: 'starting', restarts: 0, reason: null, detail: null, at: null, recovered: null };
+  #state: EngineSupervision = { state: 'starting', restarts: 0, reason: null, detail: null, at: null, refusal: null, recovered: null };
+  /** What the engine said of why it cannot begin. */
+  #refusal: string | undefined;
   #failures = 0;
   #startedAt = 0;
   #heardAt = 0;
@@ -79,7 +81,7 @@ export class Supervisor {
   start(): void {
     clearTimeout(this.#retry);
     if (this.#engine || this.#closing) return;
-    if (this.#state.state === 'stopped') this.#change({ state: 'restarting' });
+    if (this.#state.state === 'stopped') this.#change({ state: 'restarting', refusal: null });
     this.#startedAt = this.#heardAt = Date.now();
     const engine: EngineProcess = new EngineProcess(this.program(), {
       message: (message) => this.#receive(message),
@@ -119,6 +121,8 @@ export class Supervisor {
   #receive(message: FromEngine): void {
     this.#heardAt = Date.now();
     if (message.kind === 'ready') this.#change({ state: 'ready', recovered: null });
+    // Starting it again by itself would meet the same.
+    else if (message.kind === 'refused') this.#refusal = message.message;
     else if (message.kind === 'message') {
       for (const listener of this.#messageListeners) listener(message.client, message.message);
     }
@@ -142,6 +146,11 @@ export class Supervisor {
     this.#engine = undefined;
     this.log.write('engine', reason);
     if (this.#closing) return;
+    if (this.#refusal !== undefined) {
+      this.#change({ state: 'stopped', refusal: this.#refusal });
+      this.#refusal = undefined;
+      return;
+    }
     if (Date.now() - this.#startedAt > soundAfterMs) this.#failures = 0;
     const wait = waitsMs[this.#failures];
     this.#failures += 1;

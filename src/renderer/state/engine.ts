@@ -61,7 +61,8 @@ interface Subscription {
 class Engine {
   #transport: Transport | undefined;
   #ready = false;
-  #stopped = false;
+  /** Why nothing can be asked of it, in a sentence; undefined while something can. */
+  #stopped: string | undefined;
   #nextId = 1;
   readonly #calls = new Map<number, OpenCall>();
   readonly #subscriptions = new Map<string, Subscription>();
@@ -82,7 +83,7 @@ class Engine {
     const id = this.#nextId++;
     return new Promise<unknown>((resolve, reject) => {
       if (signal?.aborted) return reject(cancelled());
-      if (this.#stopped && !isDesktopName(method)) return reject(stopped());
+      if (this.#stopped !== undefined && !isDesktopName(method)) return reject(stopped(this.#stopped));
       const cancel = () => {
         const call = this.#calls.get(id);
         if (!call) return;
@@ -152,10 +153,10 @@ class Engine {
     for (const [id, call] of this.#calls) if (call.sent) this.#fail(id, new EngineError(error));
   }
 
-  #supervised({ state }: EngineSupervision): void {
-    this.#stopped = state === 'stopped';
+  #supervised({ state, refusal }: EngineSupervision): void {
+    this.#stopped = state === 'stopped' ? (refusal ?? 'The engine has stopped: start it again in the status bar.') : undefined;
     if (state === 'ready') this.#begin();
-    else if (this.#stopped) this.#end();
+    else if (this.#stopped !== undefined) this.#end(this.#stopped);
     else if (this.#ready) this.#lost();
   }
 
@@ -174,9 +175,9 @@ class Engine {
     for (const [id, call] of this.#calls) if (call.sent && !isDesktopName(call.method)) this.#fail(id, new EngineError(error));
   }
 
-  #end(): void {
+  #end(why: string): void {
     this.#ready = false;
-    for (const [id, call] of this.#calls) if (!isDesktopName(call.method)) this.#fail(id, stopped());
+    for (const [id, call] of this.#calls) if (!isDesktopName(call.method)) this.#fail(id, stopped(why));
   }
 
   #fail(id: number, error: EngineError): void {
@@ -240,7 +241,7 @@ const changesOnly = new Set<AnyTopic>(['runs']);
 const nameOf = (topic: string, key: string | undefined): string => (key === undefined ? topic : `${topic}\n${key}`);
 const asEngineError = <T>(answer: Promise<T>): Promise<T> =>
   answer.catch((error: Error) => Promise.reject(new EngineError({ message: error.message, code: 'user' })));
-const stopped = () => new EngineError({ message: 'The engine has stopped: start it again in the status bar.', code: 'gone' });
+const stopped = (message: string) => new EngineError({ message, code: 'gone' });
 const cancelled = () => new EngineError({ message: 'Cancelled.', code: 'cancelled' });
 
 export const engine = new Engine();

@@ -58,7 +58,7 @@ class Desk {
 
   /** What has become of the engine's process. */
   engineIs(state: EngineSupervision['state']): Promise<void> {
-    return this.tell('desktop.engine', { state, restarts: 0, reason: null, detail: null, at: null, recovered: null } satisfies EngineSupervision);
+    return this.tell('desktop.engine', { state, restarts: 0, reason: null, detail: null, at: null, refusal: null, recovered: null } satisfies EngineSupervision);
   }
 
   tell(topic: string, value: unknown, key?: string): Promise<void> {
