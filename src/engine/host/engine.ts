@@ -35,9 +35,10 @@ export function engineArea(services: HostServices): Area {
       'engine.recover': ({ reason, detail }) => recover(services, reason, detail),
       'engine.licences': async () => ({ markdown: await licences() }),
 
-      'warnings.see': ({ ids }) => {
-        warnings.see(ids);
+      'warnings.see': async ({ ids }) => {
+        const seen = warnings.see(ids);
         tasks.see();
+        await desk.recorded.remember(seen, (run) => desk.registry.find(run)).catch(services.report);
         return null;
       },
 

@@ -103,6 +103,8 @@ export interface NewWarning {
   run?: string;
   dataset?: string;
   actions?: WarningAction[];
+  /** When it was, milliseconds since 1970; now where nothing is said. */
+  at?: number;
 }
 
 export interface Warnings {

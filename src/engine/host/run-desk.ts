@@ -11,6 +11,7 @@ import { VERSION } from '../version';
 import type { HostDevice } from './device-access';
 import type { HostContext, RunsAtWork } from './host-context';
 import { LiveRun } from './live-run';
+import { RecordedWarnings } from './recorded-warnings';
 import type { RunEntry } from './run-entry';
 import { RunRegistry } from './run-registry';
 import { finite, summaryOf } from './run-summary';
@@ -40,6 +41,7 @@ const LOSS_WAIT_MS = 1000;
 export class RunDesk implements RunsAtWork {
   readonly registry: RunRegistry;
   readonly queue: JobQueue;
+  readonly recorded: RecordedWarnings;
   live: LiveRun | undefined;
   /** Found when the engine began. */
   orphans: (Orphan & { lastStep: number })[] = [];
@@ -58,6 +60,7 @@ export class RunDesk implements RunsAtWork {
   constructor(private readonly parts: RunDeskParts) {
     const { library, report, settings, options } = parts;
     this.registry = new RunRegistry(library);
+    this.recorded = new RecordedWarnings(parts.warnings);
     this.queue = new JobQueue({
       library,
       carryOut: (job, control) => this.carryOut(job, control),
@@ -173,6 +176,7 @@ export class RunDesk implements RunsAtWork {
     const changed: RunSummary[] = [];
     for (const entry of entries) {
       if (!entry.record) continue;
+      this.recorded.take(entry, this.datasetOf(entry)?.id ?? null, this.live?.folder === entry.folder);
       const summary = this.summary(entry);
       const text = JSON.stringify(summary);
       if (this.told.get(entry.name) === text) continue;

@@ -1,18 +1,31 @@
 /** One run as the list knows it: read again only as far as its files have changed. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { holderOf, LineFollower, readRunFolder, type Baselines, type EpochEvent, type RunRecord, type StepEvent } from '../runs';
+import {
+  holderOf,
+  LineFollower,
+  parseWarning,
+  readRunFolder,
+  WARNINGS_FILE,
+  type Baselines,
+  type EpochEvent,
+  type RecordedWarning,
+  type RunRecord,
+  type StepEvent,
+} from '../runs';
 import { OneAtATime } from './one-at-a-time';
-import { readNotes, writeNotes, type RunNotes } from './run-notes';
+import { NO_NOTES, readNotes, writeNotes, type RunNotes } from './run-notes';
 
 /** The size on disk of a run that is going is looked at so often, beside when a checkpoint was written. */
 const MEASURE_EVERY_MS = 20_000;
 
 export class RunEntry {
   record: RunRecord | undefined;
-  notes: RunNotes = { dataset: null, datasetName: null, tags: [], note: '' };
+  notes: RunNotes = NO_NOTES;
   epochs: EpochEvent[] = [];
   baselines: Baselines | undefined;
+  /** Of the process that trains it, or trained it last; another list once it goes on. */
+  warnings: RecordedWarning[] = [];
   bytes = 0;
   checkpoints = 0;
   checkpointBytes = 0;
@@ -28,6 +41,7 @@ export class RunEntry {
   private measuredAt = 0;
   private checkpointStamp = '';
   private readonly follower: LineFollower;
+  private readonly warningFollower: LineFollower;
 
   constructor(
     readonly name: string,
@@ -41,6 +55,13 @@ export class RunEntry {
         this.epochs = [];
         this.lastStepLine = undefined;
       },
+    });
+    this.warningFollower = new LineFollower(join(folder, WARNINGS_FILE), {
+      line: (text) => {
+        const warning = parseWarning(text);
+        if (warning) this.warnings.push(warning);
+      },
+      restart: () => (this.warnings = []),
     });
   }
 
@@ -71,18 +92,19 @@ export class RunEntry {
   }
 
   private async refreshNow(): Promise<boolean> {
-    const [record, metrics, notes, lock, checkpoints] = await Promise.all(
-      ['run.json', 'metrics.jsonl', 'workbench.json', 'lock', 'checkpoints'].map((name) => stampOf(join(this.folder, name))),
+    const [record, metrics, notes, lock, checkpoints, warnings] = await Promise.all(
+      ['run.json', 'metrics.jsonl', 'workbench.json', 'lock', 'checkpoints', WARNINGS_FILE].map((name) => stampOf(join(this.folder, name))),
     );
     // A process that is killed leaves its lock as it was, whatever the record says.
     const held = lock !== '' && (await this.isHeld());
-    const stamp = [record, metrics, notes, lock, checkpoints, held].join(' ');
+    const stamp = [record, metrics, notes, lock, checkpoints, warnings, held].join(' ');
     if (stamp === this.stamp) return false;
     this.stamp = stamp;
     this.record = await readRunFolder(this.folder).catch(() => undefined);
     this.notes = await readNotes(this.folder);
     this.heldElsewhere = held;
     await this.follower.catchUp();
+    await this.warningFollower.catchUp();
     this.baselines = await readBaselines(this.folder);
     if (checkpoints !== this.checkpointStamp || Date.now() - this.measuredAt > MEASURE_EVERY_MS) {
       this.checkpointStamp = checkpoints!;

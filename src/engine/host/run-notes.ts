@@ -10,17 +10,19 @@ const schema = z.object({
   datasetName: z.string().nullable().catch(null),
   tags: z.array(z.string()).catch([]),
   note: z.string().catch(''),
+  /** When warnings of a code were last seen, milliseconds since 1970. */
+  seenWarnings: z.record(z.string(), z.number()).catch({}),
 });
 export type RunNotes = z.infer<typeof schema>;
 
-const NONE: RunNotes = { dataset: null, datasetName: null, tags: [], note: '' };
+export const NO_NOTES: RunNotes = { dataset: null, datasetName: null, tags: [], note: '', seenWarnings: {} };
 const fileOf = (folder: string): string => join(folder, 'workbench.json');
 
 export async function readNotes(folder: string): Promise<RunNotes> {
   try {
     return schema.parse(JSON.parse(await readFile(fileOf(folder), 'utf8')));
   } catch {
-    return NONE;
+    return NO_NOTES;
   }
 }
 

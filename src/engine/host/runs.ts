@@ -10,7 +10,7 @@ import { VERSION } from '../version';
 import type { Area } from './host-context';
 import type { RunEntry } from './run-entry';
 import { runDetail } from './run-detail';
-import { writeNotes } from './run-notes';
+import { NO_NOTES, writeNotes } from './run-notes';
 import type { HostServices } from './services';
 
 export function runsArea(services: HostServices): Area {
@@ -44,7 +44,7 @@ export function runsArea(services: HostServices): Area {
     await requireRoom(folder, recipe, manifest.pictures.length, context.library.runs);
     await prepareRun({ folder, manifest, recipe, problems, allowBad, gpu, version: VERSION });
     try {
-      await writeNotes(folder, { dataset: draft.dataset, datasetName, tags: [...new Set(tags)], note });
+      await writeNotes(folder, { ...NO_NOTES, dataset: draft.dataset, datasetName, tags: [...new Set(tags)], note });
       await registry.refreshOne(name);
       await queue.add({ run: name, folder, detail: `${modelTitle(recipe)} on ${datasetName}` });
     } catch (error) {

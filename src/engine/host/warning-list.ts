@@ -16,7 +16,7 @@ export class WarningList implements Warnings {
     return this.warnings;
   }
 
-  raise({ code, severity, title, message, detail, run, dataset, actions = [] }: NewWarning): void {
+  raise({ code, severity, title, message, detail, run, dataset, actions = [], at = Date.now() }: NewWarning): void {
     const about = { run: run ?? null, dataset: dataset ?? null };
     const known = this.warnings.find((each) => each.code === code && each.run === about.run && each.dataset === about.dataset);
     const text = { severity, title, message, detail: detail ?? null, actions };
@@ -26,8 +26,8 @@ export class WarningList implements Warnings {
       this.warnings = this.warnings.map((each) => (each === known ? { ...each, ...text } : each));
     } else {
       const rest = this.warnings.filter((each) => each !== known);
-      const warning = { id: this.next++, code, ...text, ...about, at: Date.now(), over: false, seen: false };
-      this.warnings = [warning, ...rest].slice(0, MOST);
+      const warning = { id: this.next++, code, ...text, ...about, at, over: false, seen: false };
+      this.warnings = [warning, ...rest].sort((a, b) => b.at - a.at).slice(0, MOST);
     }
     this.changed();
   }
@@ -45,10 +45,13 @@ export class WarningList implements Warnings {
     this.update((each) => (each.run === run ? { ...each, run: name } : each));
   }
 
-  /** @param ids undefined: all */
-  see(ids: readonly number[] | undefined): void {
+  /** @param ids undefined: all. @returns those that nobody had seen before */
+  see(ids: readonly number[] | undefined): Warning[] {
     const wanted = ids && new Set(ids);
-    this.update((each) => (!wanted || wanted.has(each.id) ? { ...each, seen: true } : each));
+    const isSeenNow = ({ id, seen }: Warning): boolean => !seen && (!wanted || wanted.has(id));
+    const seen = this.warnings.filter(isSeenNow);
+    this.update((each) => (isSeenNow(each) ? { ...each, seen: true } : each));
+    return seen;
   }
 
   private update(change: (warning: Warning) => Warning): void {

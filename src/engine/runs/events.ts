@@ -85,17 +85,19 @@ export interface Baselines {
   pixels: KnnScores | null;
 }
 
-export type WarningCode =
-  | 'uniform-teacher'
-  | 'one-output'
-  | 'falling-rank'
-  | 'batch-lowered'
-  | 'few-steps'
-  | 'other-device'
-  | 'other-program'
-  | 'checkpoint-refused'
-  | 'bad-pictures'
-  | 'touched-pictures';
+export const WARNING_CODES = [
+  'uniform-teacher',
+  'one-output',
+  'falling-rank',
+  'batch-lowered',
+  'few-steps',
+  'other-device',
+  'other-program',
+  'checkpoint-refused',
+  'bad-pictures',
+  'touched-pictures',
+] as const;
+export type WarningCode = (typeof WARNING_CODES)[number];
 
 /** queued: made, and nothing computed yet. */
 export type RunState = 'queued' | 'running' | 'stopped' | 'finished' | 'failed';

@@ -14,4 +14,5 @@ export { checkpointBytes } from './checkpoint';
 export { fitRecipe } from './fit-recipe';
 export { HealthMonitor, NonFiniteError } from './health';
 export { LineFollower, type LineReader } from './line-follower';
+export { parseWarning, WARNINGS_FILE, type RecordedWarning } from './warnings-file';
 export { MetricsColumns, STEP_COLUMNS, type StepColumn } from './metrics-columns';

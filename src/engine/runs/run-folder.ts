@@ -8,6 +8,7 @@ import { fileError, readJsonLines, writeFileAtomic } from '../formats';
 import type { BadPicture } from './bad-pictures';
 import { lockRun, type Lock } from './lock';
 import { readRunRecord, writeRunRecord, type RunRecord } from './run-record';
+import { WARNINGS_FILE } from './warnings-file';
 
 const badPictureSchema = z.object({ path: z.string(), reason: z.string(), step: z.number().nullable().default(0) });
 
@@ -18,6 +19,7 @@ export class RunFolder {
   readonly eventsFile: string;
   readonly checkpointFolder: string;
   readonly logFile: string;
+  readonly warningsFile: string;
   readonly badPicturesFile: string;
   readonly baselinesFile: string;
   readonly diagnosisFile: string;
@@ -37,6 +39,7 @@ export class RunFolder {
     this.eventsFile = join(path, 'events.out.tfevents.0.ibot');
     this.checkpointFolder = join(path, 'checkpoints');
     this.logFile = join(path, 'log.txt');
+    this.warningsFile = join(path, WARNINGS_FILE);
     this.badPicturesFile = join(path, 'bad-pictures.txt');
     this.baselinesFile = join(path, 'baselines.json');
     this.diagnosisFile = join(path, 'diagnosis.json');
@@ -135,10 +138,10 @@ export class RunFolder {
    * since it may be the reason; files of others stay, and folders with them.
    */
   async discard(): Promise<void> {
-    const { recordFile, manifestFile, metricsFile, eventsFile, logFile, badPicturesFile, baselinesFile } = this;
+    const { recordFile, manifestFile, metricsFile, eventsFile, logFile, warningsFile, badPicturesFile, baselinesFile } = this;
     const nothingListed = (await stat(badPicturesFile).catch(() => undefined))?.size === 0;
     const list = nothingListed ? [badPicturesFile] : [];
-    for (const file of [...list, metricsFile, eventsFile, baselinesFile, manifestFile, logFile, recordFile]) {
+    for (const file of [...list, metricsFile, eventsFile, baselinesFile, manifestFile, logFile, warningsFile, recordFile]) {
       await unlink(file).catch(() => undefined);
     }
     // It may have looked at its pictures before the step that failed.

@@ -11,6 +11,7 @@ import { makeRun, whilePreparing, type RunEnvironment, type RunSetup } from './m
 import { RunFolder } from './run-folder';
 import { deviceRecord, sameDevice, type RunRecord } from './run-record';
 import type { TrainingRun } from './training-run';
+import { recordWarning, removeWarnings } from './warnings-file';
 
 export interface ResumeOptions extends RunEnvironment {
   /** The run's folder. */
@@ -178,7 +179,9 @@ function touchedMessage(paths: readonly string[]): string | undefined {
 }
 
 function emitter(folder: RunFolder, { onEvent }: ResumeOptions): (event: RunEvent) => void {
+  removeWarnings(folder.warningsFile);
   return (event) => {
+    if (event.event === 'warning') recordWarning(folder.warningsFile, event);
     const line = describeForLog(event);
     if (line) folder.log(line);
     onEvent?.(event);
