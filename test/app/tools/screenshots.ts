@@ -1,10 +1,10 @@
 /** Pictures of the real program, of sample pictures and of short runs that really take place. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { makeSample } from '../../../src/engine/data/sample';
 import type { OptionValues } from '../../../src/engine/protocol';
-import { removeTemporaryFolders, temporaryFolder } from '../../support/temporary-folder';
 import { ask } from '../support/engine-port';
 import { endDisplay, launch, prepare, type LaunchedApp } from '../support/launch';
 import { addDataset, becomes, reach } from '../support/small-run';
@@ -19,19 +19,25 @@ interface View {
   name: string;
   /** After `#/`. */
   address(shown: Shown): string;
+  /** Looks the same in the other theme. */
+  only?: 'dark';
   /** Opens something in it. */
   then?(shown: Shown): Promise<unknown>;
 }
 
+/** Stays for the next time, with its runs. */
+const place = join(tmpdir(), 'iBOT');
 const finished = ['box-blocks', 'box-random'];
 const going = 'box-longer';
+/** Where curves have something to tell. */
+const shownFromStep = 500;
 const minutes = 60_000;
 
 const cell = (page: Page, place: number) => page.getByRole('option').nth(place);
 const views: readonly View[] = [
   { name: 'home', address: () => 'home' },
   { name: 'data', address: ({ dataset }) => `data/${dataset}`, then: ({ page }) => cell(page, 9).click() },
-  { name: 'picture', address: ({ dataset }) => `data/${dataset}`, then: ({ page }) => cell(page, 14).dblclick() },
+  { name: 'picture', only: 'dark', address: ({ dataset }) => `data/${dataset}`, then: ({ page }) => cell(page, 14).dblclick() },
   { name: 'problems', address: ({ dataset }) => `data/${dataset}/problems`, then: ({ page }) => page.getByRole('row', { name: /cut\.jpg/ }).click() },
   { name: 'duplicates', address: ({ dataset }) => `data/${dataset}/duplicates` },
   { name: 'statistics', address: ({ dataset }) => `data/${dataset}/statistics` },
@@ -45,8 +51,9 @@ const views: readonly View[] = [
 
 /** A size at which a processor learns something in minutes; the rest is as the program fits it. */
 const options: OptionValues = {
-  ...{ embed_dim: 96, depth: 4, num_heads: 3, patch_size: 8, global_crops_size: 64, local_crops_size: 32, local_crops_number: 2 },
-  ...{ batch_size: 32, epochs: 20, knn_every: 2, workers: 1 },
+  ...{ embed_dim: 64, depth: 4, num_heads: 2, patch_size: 8, global_crops_size: 48, local_crops_size: 24, local_crops_number: 4 },
+  ...{ out_dim: 1024, head_hidden_dim: 512, head_bottleneck_dim: 128 },
+  ...{ batch_size: 64, epochs: 12, workers: 1 },
 };
 
 /** @param keep hears each picture, a PNG, as it is taken; names end with the theme */
@@ -56,14 +63,14 @@ export async function takeScreenshots(wanted: readonly string[], keep: (name: st
   await prepare();
   let shell: LaunchedApp | undefined;
   try {
-    const place = temporaryFolder();
-    shell = await launch({ from: { library: join(place, 'Workbench'), userData: join(place, 'profile') }, theme: 'dark' });
+    shell = await launch({ from: { library: join(place, 'Workbench'), userData: join(place, 'profile') }, theme: 'dark', width: 1280, height: 800 });
     const shown = { page: shell.page, dataset: await prepareLibrary(shell, join(place, 'Picture box')) };
     for (const theme of ['dark', 'light'] as const) {
       await ask(shell.page, 'desktop.setSettings', { theme });
       await shell.page.waitForFunction((name) => document.documentElement.dataset.theme === name, theme);
       for (const view of views) {
         if (wanted.length > 0 && !wanted.includes(view.name)) continue;
+        if (view.only && view.only !== theme) continue;
         await open(view, shown);
         await keep(`${view.name}-${theme}`, await shell.page.screenshot());
         await shell.page.keyboard.press('Escape');
@@ -72,7 +79,6 @@ export async function takeScreenshots(wanted: readonly string[], keep: (name: st
   } finally {
     await shell?.close();
     endDisplay();
-    removeTemporaryFolders();
   }
 }
 
@@ -90,26 +96,42 @@ async function open(view: View, shown: Shown): Promise<void> {
 async function rest(page: Page): Promise<void> {
   await page.mouse.move(2, 400);
   await page.waitForTimeout(1500);
-  await page.waitForFunction(() => [...document.images].every((image) => image.complete) && !document.querySelector('[aria-busy=true]'), null, { timeout: 30_000 });
+  await page.waitForFunction(isQuiet, null, { timeout: minutes });
   await page.waitForTimeout(300);
 }
 
+const isQuiet = () =>
+  [...document.images].every((image) => image.complete) &&
+  !document.querySelector('[aria-busy=true]') &&
+  !/being (measured|drawn)/.test(document.querySelector('main')?.innerText ?? '');
+
 /** Pictures with a few that are there twice or broken, two runs that are over and one that goes on. */
 async function prepareLibrary({ page }: LaunchedApp, folder: string): Promise<string> {
-  await makeSample({ folder, count: 480, seed: 3, size: 160 });
+  const { runs } = await ask(page, 'runs.list', {});
+  const dataset = runs.find(({ run }) => run === finished[0])?.dataset ?? (await addPictures(page, folder));
+  const [blocks, random] = finished as [string, string];
+  const see = async (name: string, more: OptionValues = {}) => {
+    const known = runs.find(({ run }) => run === name)?.state;
+    const draft = { dataset, preset: 'auto', hours: null, options: { ...options, ...more } };
+    if (known === undefined) await ask(page, 'runs.start', { name, draft });
+    else if (known === 'paused') await ask(page, 'runs.resume', { run: name });
+    else if (known === 'stopped' || known === 'interrupted') await ask(page, 'runs.continue', { run: name });
+  };
+  await see(blocks);
+  await see(random, { pred_shape: 'rand' });
+  await see(going, { epochs: 60 });
+  for (const run of finished) await becomes(page, run, 'finished', 60 * minutes);
+  await ask(page, 'runs.tag', { runs: finished, add: ['masks'] });
+  await ask(page, 'runs.setNote', { run: blocks, note: 'Whole objects hidden at once.' });
+  await reach(page, going, shownFromStep, 60 * minutes);
+  return dataset;
+}
+
+async function addPictures(page: Page, folder: string): Promise<string> {
+  await makeSample({ folder, count: 2000, seed: 3, size: 160 });
   spoil(folder);
   const dataset = await addDataset(page, folder, 5 * minutes);
   await ask(page, 'duplicates.search', { dataset, by: { kind: 'hash' } });
-  const [blocks, random] = finished as [string, string];
-  const start = (name: string, more: OptionValues = {}) =>
-    ask(page, 'runs.start', { name, draft: { dataset, preset: 'auto', hours: null, options: { ...options, ...more } } });
-  await start(blocks);
-  await start(random, { pred_shape: 'rand' });
-  await start(going, { epochs: 30 });
-  for (const run of finished) await becomes(page, run, 'finished', 30 * minutes);
-  await ask(page, 'runs.tag', { runs: finished, add: ['masks'] });
-  await ask(page, 'runs.setNote', { run: blocks, note: 'Whole objects hidden at once.' });
-  await reach(page, going, 200, 20 * minutes);
   return dataset;
 }
 
