@@ -69,6 +69,19 @@ describe.each(someKinds)('the pictures of a dataset, in $kind', ({ prepare, open
     await count(`${drawn + 1} pictures`);
   });
 
+  test('are found by their path from every view, in the palette', async () => {
+    const { page } = shell;
+    await page.evaluate(() => (location.hash = '#/home'));
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('a COPY');
+    const found = page.getByRole('dialog').getByRole('option', { name: 'a copy.jpg' });
+    await found.waitFor({ timeout: limitMs });
+    await shell.screenshot('data-palette-dark');
+    await found.click();
+    await expect.poll(shownPath, { timeout: limitMs }).toContain('a copy.jpg');
+    await page.keyboard.press('Escape');
+  });
+
   test('are selected with the pointer, with a box and by keyboard', async () => {
     const { page } = shell;
     const cells = page.getByRole('option');
