@@ -40,11 +40,14 @@ export class DatasetShelf {
     readonly context: HostContext,
     readonly index: DatasetIndex,
   ) {
-    const workers = context.settings.current.workers || Math.max(1, Math.min(4, availableParallelism() - 1));
-    this.pool = new DecodePool({ workers, ...(context.workerEntry ? { workerEntry: context.workerEntry } : {}) });
+    this.pool = new DecodePool({ workers: this.workers, ...(context.workerEntry ? { workerEntry: context.workerEntry } : {}) });
     this.thumbnails = new Thumbnails(join(context.library.cache, 'thumbnails'), this.pool);
     this.timer = setInterval(() => void this.lookForFolders(), LOOK_EVERY);
     this.timer.unref();
+  }
+
+  private get workers(): number {
+    return this.context.settings.current.workers || Math.max(1, Math.min(4, availableParallelism() - 1));
   }
 
   /** Before the index is closed: tasks are through by then. */
@@ -100,6 +103,7 @@ export class DatasetShelf {
     const key = `${what.kind} ${dataset.id}`;
     const known = this.going.get(key);
     if (known) return known.task;
+    this.pool.resize(this.workers);
     const end = (): void => {
       this.going.delete(key);
       this.tell();

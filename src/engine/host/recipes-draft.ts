@@ -29,6 +29,8 @@ export interface DraftSituation {
   /** Median of the shorter side of the pictures, in pixels. */
   side: number;
   flopsPerSecond: number;
+  /** Threads that read pictures, as the settings have them; 0: automatic. */
+  workers: number;
   /** The recipe with its batch in as many parts as fit the device; undefined: even single pictures do not. */
   fit(recipe: Recipe): Promise<Recipe | undefined>;
 }
@@ -53,11 +55,12 @@ export async function planDraft(draft: Draft, situation: DraftSituation): Promis
   const { given, conflicts } = readOptions(draft.options);
   for (const place of PLACES) delete given[place];
   const chosen = choose(draft, given, situation);
-  const examined = examineOptions({ ...chosen.options, ...given });
+  const usual = { workers: situation.workers };
+  const examined = examineOptions({ ...usual, ...chosen.options, ...given });
   const problems = [...conflicts, ...(chosen.conflicts ?? examined.conflicts)].map(problemOf);
   const planned: PlannedDraft = {
     recipe: undefined,
-    values: valuesOf(chosen.values ?? examined.values, given, chosen.options),
+    values: valuesOf(chosen.values ?? examined.values, { given, preset: chosen.options, usual }),
     problems: [...problems, ...(chosen.problem ? [chosen.problem] : [])],
     notes: [],
     reasons: chosen.reasons,
@@ -74,7 +77,7 @@ export async function planDraft(draft: Draft, situation: DraftSituation): Promis
   return {
     ...planned,
     recipe: Object.freeze(fitted),
-    values: valuesOf(fitted, given, base),
+    values: valuesOf(fitted, { given, preset: base, usual }),
     notes: [...(change ? [{ options: ['batch_size'], message: change }] : []), ...notesOf(fitted, given, situation)],
   };
 }
@@ -134,8 +137,7 @@ const isGiven = (value: unknown, given: unknown): boolean =>
 
 function valuesOf(
   values: Readonly<Record<string, unknown>>,
-  given: Readonly<Record<string, unknown>>,
-  preset: Readonly<Record<string, unknown>>,
+  { given, preset, usual }: Readonly<Record<'given' | 'preset' | 'usual', Readonly<Record<string, unknown>>>>,
 ): Check['values'] {
   const told: Check['values'] = {};
   for (const [name, value] of Object.entries(values)) {
@@ -143,7 +145,7 @@ function valuesOf(
     const from = (): Check['values'][string]['origin'] => {
       if (Object.hasOwn(given, name)) return isGiven(value, given[name]) ? 'given' : 'derived';
       if (Object.hasOwn(preset, name)) return isGiven(value, preset[name]) ? 'preset' : 'derived';
-      return same(value, options[name]?.default) ? 'default' : 'derived';
+      return same(value, usual[name] ?? options[name]?.default) ? 'default' : 'derived';
     };
     told[name] = { value: value as OptionValue, origin: from() };
   }

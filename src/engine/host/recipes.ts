@@ -158,6 +158,7 @@ class Planner {
       heldOutPictures: looked.heldOut,
       side: looked.side,
       flopsPerSecond: speed.flopsPerSecond,
+      workers: this.context.settings.current.workers,
       fit: (recipe) => this.layouts.fit(gpu, recipe, memory.forRunsBytes, signal),
     });
   }

@@ -8,6 +8,7 @@ import { addRecipeFlags, givenOptions, plainWords } from '../../../src/engine/cl
 import { drawCrops, picturePath, splitIndices, type Manifest } from '../../../src/engine/data';
 import type { HostContext } from '../../../src/engine/host/host-context';
 import { recipesArea } from '../../../src/engine/host/recipes';
+import { DEFAULT_SETTINGS } from '../../../src/engine/host/settings';
 import { quoted } from '../../../src/engine/host/recipes-file';
 import { RecipeMemory } from '../../../src/engine/host/recipes-memory';
 import { cropOptionsOf, drawMasks, fitMemory, maskOptionsOf, memoryOf, resolveRecipe } from '../../../src/engine/ibot';
@@ -20,6 +21,7 @@ import { tinyManifest, tinyRecipe } from '../runs/tiny-run';
 const GIB = 2 ** 30;
 let manifest: Manifest;
 let memoryBytes = 4 * GIB;
+let workers = 0;
 let runs: string;
 /** How often the pictures of the dataset were asked for. */
 let asked = 0;
@@ -29,6 +31,7 @@ function area() {
   const there = { totalBytes: 8 * GIB, keptBytes: GIB, source: 'the test', guessed: false };
   const context = {
     library: { runs },
+    settings: { current: { ...DEFAULT_SETTINGS, workers } },
     datasets: {
       pictures: async () => {
         asked++;
@@ -57,6 +60,7 @@ async function ask<M extends MethodName & `recipes.${string}`>(method: M, params
 
 const { data_path: _, output_dir: __, ...tiny } = tinyRecipe();
 const tinyOptions = tiny as unknown as Draft['options'];
+const { workers: ___, ...tinyOptionsWithoutWorkers } = tinyOptions;
 const draft = (options: Draft['options'] = {}, preset = 'none', hours: number | null = null): Draft => ({
   ...{ dataset: 'abcd1234', preset, hours },
   options,
@@ -137,6 +141,17 @@ describe('a check', () => {
     const { lr, ...rest } = mended;
     expect(lr).toBeNull();
     expect((await ask('recipes.check', draft(rest as Draft['options']))).problems).toEqual([]);
+  });
+
+  test('threads are those of the settings, unless the run has its own', async () => {
+    workers = 8;
+    const usual = await ask('recipes.check', draft(tinyOptionsWithoutWorkers));
+    expect(usual.values.workers).toEqual({ value: 8, origin: 'default' });
+    expect(usual.recipe!.workers).toBe(8);
+    const own = await ask('recipes.check', draft({ ...tinyOptionsWithoutWorkers, workers: 2 }, 'paper-vit-s'));
+    expect(own.values.workers).toEqual({ value: 2, origin: 'given' });
+    workers = 0;
+    expect((await ask('recipes.check', draft(tinyOptionsWithoutWorkers))).values.workers).toEqual({ value: 0, origin: 'default' });
   });
 
   test('a run that does not fit says in how many parts it does', async () => {
