@@ -16,6 +16,7 @@ import {
 } from '../ibot';
 import type { Draft, OptionValue, RecipeProblem, Result } from '../protocol';
 import { fitRecipe } from '../runs';
+import { notesOf } from './recipes-notes';
 import { presetNames } from './recipes-schema';
 
 type Check = Result<'recipes.check'>;
@@ -57,7 +58,10 @@ export async function planDraft(draft: Draft, situation: DraftSituation): Promis
   const chosen = choose(draft, given, situation);
   const usual = { workers: situation.workers };
   const examined = examineOptions({ ...usual, ...chosen.options, ...given });
-  const problems = [...conflicts, ...(chosen.conflicts ?? examined.conflicts)].map(problemOf);
+  // What is refused has no value that could be in conflict with others.
+  const refused = new Set(conflicts.map(({ options: [about] }) => about));
+  const others = (chosen.conflicts ?? examined.conflicts).filter(({ options: [about] }) => !refused.has(about));
+  const problems = [...conflicts, ...others].map(problemOf);
   const planned: PlannedDraft = {
     recipe: undefined,
     values: valuesOf(chosen.values ?? examined.values, { given, preset: chosen.options, usual }),
@@ -150,59 +154,4 @@ function valuesOf(
     told[name] = { value: value as OptionValue, origin: from() };
   }
   return told;
-}
-
-/** What forbids nothing and is worth knowing. */
-function notesOf(recipe: Recipe, given: Readonly<Record<string, unknown>>, situation: DraftSituation): Check['notes'] {
-  const { pred_ratio, pred_ratio_var } = recipe;
-  const masks = pred_ratio.some((ratio, i) => ratio + pred_ratio_var[i]! > 0);
-  const notes: (readonly [about: string[], applies: boolean, message: string])[] = [
-    [['pred_ratio'], !masks, 'pred_ratio is 0, so nothing is masked and the loss of patches stays 0.'],
-    [
-      ['use_masked_im_modeling', 'pred_ratio'],
-      masks && !recipe.use_masked_im_modeling,
-      'Masked patches are not hidden from the student: it guesses patches that it sees.',
-    ],
-    [
-      ['lambda2'],
-      masks && recipe.lambda2 === 0,
-      'The loss of masked patches has weight 0, so masking costs time and teaches nothing.',
-    ],
-    [
-      ['pred_start_epoch'],
-      masks && recipe.pred_start_epoch >= recipe.epochs,
-      'Masks begin after the last epoch, so nothing is masked.',
-    ],
-    [
-      ['teacher_temp'],
-      Math.max(recipe.teacher_temp, recipe.teacher_patch_temp) > 0.07,
-      'A teacher temperature above 0.07 is mostly unstable.',
-    ],
-    [
-      ['koleo_weight', 'accumulate'],
-      recipe.koleo_weight > 0 && recipe.accumulate > 1,
-      `KoLeo compares within each of the ${recipe.accumulate} parts of a batch, so another number of parts gives another result.`,
-    ],
-    [
-      ['centering', 'accumulate'],
-      recipe.centering === 'sinkhorn_knopp' && recipe.accumulate > 1,
-      `Sinkhorn–Knopp spreads each of the ${recipe.accumulate} parts of a batch, so another number of parts gives another result.`,
-    ],
-    [
-      ['global_crops_size'],
-      recipe.global_crops_size > 1.25 * situation.side,
-      `Half of the pictures are at most ${situation.side} pixels high or wide: larger crops are enlarged and show nothing more.`,
-    ],
-    [
-      ['knn_every'],
-      recipe.knn_every > 0 && situation.heldOutPictures === 0,
-      'No pictures are held out, so nothing can be measured during training.',
-    ],
-    [
-      ['hold_out'],
-      Object.hasOwn(given, 'hold_out'),
-      'Which pictures are held out is set with the dataset: hold_out changes nothing here.',
-    ],
-  ];
-  return notes.filter(([, applies]) => applies).map(([about, , message]) => ({ options: about, message }));
 }

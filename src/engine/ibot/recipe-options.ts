@@ -2,6 +2,7 @@
  * The one list of options: command line, form, help and documentation come from it. Every option of the original's
  * parser (main_ibot.py, get_args_parser) is here under its own name, with its default unless a reason is given.
  */
+import { LARGEST_CROP } from '../ops';
 
 /** Groups in the order of the form, with what stands over them. */
 export const optionGroups = {
@@ -189,7 +190,7 @@ export const recipeOptions = {
   global_crops_scale: numbers('crops', 'Global crop area', [0.14, 1],
     'Least and greatest share of the picture in a large crop.', { original, above: 0, maximum: 1, count: 2, unit: 'share' }),
   global_crops_size: integer('crops', 'Global crop size', 224,
-    'Side of a large crop in pixels, a multiple of the patch.', { minimum: 2, maximum: 4096, unit: 'px' }),
+    'Side of a large crop in pixels, a multiple of the patch.', { minimum: 2, maximum: LARGEST_CROP, unit: 'px' }),
   local_crops_number: integer('crops', 'Local crops', 0, 'Small crops per picture.', { original, minimum: 0, maximum: 64 }),
   local_crops_scale: numbers('crops', 'Local crop area', [0.05, 0.4],
     'Least and greatest share of the picture in a small crop.', { original, above: 0, maximum: 1, count: 2, unit: 'share' }),
@@ -197,7 +198,7 @@ export const recipeOptions = {
     "Least and greatest blur in pixels of the crop; the original's are for 224 pixels.",
     { above: 0, maximum: 2.4, count: 2, unit: 'px' }),
   local_crops_size: integer('crops', 'Local crop size', 96,
-    'Side of a small crop in pixels, a multiple of the patch.', { minimum: 2, maximum: 4096, unit: 'px' }),
+    'Side of a small crop in pixels, a multiple of the patch.', { minimum: 2, maximum: LARGEST_CROP, unit: 'px' }),
 
   data_path: text('run', 'Folder of pictures', '', 'Folder of pictures; on the command line the first argument.', { original }),
   output_dir: text('run', 'Folder of the run', '', 'Folder of the run; on the command line --out.', { original }),

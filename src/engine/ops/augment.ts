@@ -106,6 +106,9 @@ const augmentOp: OpDefinition<AugmentAttributes> = {
   },
 };
 
+/** The side of the largest crop that the kernels cut, in pixels. */
+export const LARGEST_CROP = 2048;
+
 /**
  * Crops of one size from pictures that lie one after another in one buffer.
  * @param pixels u32 [capacity], r | g << 8 | b << 16 each
@@ -115,7 +118,7 @@ const augmentOp: OpDefinition<AugmentAttributes> = {
 export function augment(graph: Graph, pixels: Tensor, records: Tensor, attributes: AugmentAttributes): Tensor {
   const { crops, size } = attributes;
   if (records.size !== crops * RECORD_WORDS) throw new Error(`augment: ${records.size} record words for ${crops} crops`);
-  if (crops > 65535 || size < 1 || size > 2048) throw new Error(`augment: ${crops} crops of ${size} pixels are out of range`);
+  if (crops > 65535 || size < 1 || size > LARGEST_CROP) throw new Error(`augment: ${crops} crops of ${size} pixels are out of range`);
   return graph.one(augmentOp, [pixels, records], attributes);
 }
 

@@ -5,7 +5,7 @@
 export { activate } from './activate';
 export { attention, type AttentionGroup } from './attention';
 export { attentionMatrix } from './attention-matrix';
-export { augment, centreCropNormalise, RECORD_WORDS } from './augment';
+export { augment, centreCropNormalise, LARGEST_CROP, RECORD_WORDS } from './augment';
 export { centreSum, centreUpdate } from './centre';
 export { columnMean } from './column-mean';
 export {

@@ -10,6 +10,7 @@ import type { HostContext } from '../../../src/engine/host/host-context';
 import { recipesArea } from '../../../src/engine/host/recipes';
 import { DEFAULT_SETTINGS } from '../../../src/engine/host/settings';
 import { quoted } from '../../../src/engine/host/recipes-file';
+import { notesOf } from '../../../src/engine/host/recipes-notes';
 import { RecipeMemory } from '../../../src/engine/host/recipes-memory';
 import { cropOptionsOf, drawMasks, fitMemory, maskOptionsOf, memoryOf, resolveRecipe } from '../../../src/engine/ibot';
 import { methods, type Draft, type Handlers, type MethodName, type Params, type Result } from '../../../src/engine/protocol';
@@ -152,6 +153,26 @@ describe('a check', () => {
     expect(own.values.workers).toEqual({ value: 2, origin: 'given' });
     workers = 0;
     expect((await ask('recipes.check', draft(tinyOptionsWithoutWorkers))).values.workers).toEqual({ value: 0, origin: 'default' });
+  });
+
+  test('crops that are larger than can be cut are refused, with a way out', async () => {
+    const { problems } = await ask('recipes.check', draft({ ...tinyOptions, patch_size: 64, global_crops_size: 2112, local_crops_size: 2112 }));
+    expect(problems.map(({ options: [first] }) => first)).toEqual(['global_crops_size', 'local_crops_size']);
+    expect(problems[0]!.message).toMatch(/at most 2048/);
+  });
+
+  test('what comes to nothing is noted: masks that find no place, and a teacher that never changes', () => {
+    const noted = (options: Draft['options']): string => {
+      const notes = notesOf(resolveRecipe({ ...tinyOptions, ...options }), {}, { side: 40, heldOutPictures: 5 });
+      return notes.map(({ options: about, message }) => `${about.join()}: ${message}`).join('\n');
+    };
+    const nothing = /^pred_ratio.*so nothing is masked/m;
+    expect(noted({ pred_ratio: [0.3], global_crops_size: 64 })).not.toMatch(nothing);
+    expect(noted({ pred_ratio: [0.3], global_crops_size: 64, pred_aspect_ratio: [100, 200] })).toMatch(nothing);
+    expect(noted({ pred_ratio: [0.3], global_crops_size: 8, local_crops_number: 0 })).toMatch(nothing);
+    expect(noted({ pred_ratio: [0.05], pred_shape: 'rand' })).toMatch(/less than one patch, so nothing is masked/);
+    expect(noted({ momentum_teacher: 0.999 })).not.toMatch(/momentum/);
+    expect(noted({ momentum_teacher: 1 })).toMatch(/the teacher never changes/);
   });
 
   test('a run that does not fit says in how many parts it does', async () => {
@@ -322,7 +343,7 @@ describe('a preview', () => {
     manifest = { ...whole, root: join(whole.root, 'gone') };
     await expect(ask('recipes.preview', wanted)).rejects.toThrow(/can be read/);
     manifest = whole;
-    const huge = { ...wanted.recipe, global_crops_size: 4096, local_crops_size: 4096, local_crops_number: 64 };
+    const huge = { ...wanted.recipe, global_crops_size: 2048, local_crops_size: 2048, local_crops_number: 64 };
     await expect(ask('recipes.preview', { ...wanted, recipe: huge })).rejects.toThrow(/too large to be shown/);
     const gone = AbortSignal.abort(new Error('nobody waits'));
     await expect(area().handlers['recipes.preview'](wanted, { signal: gone })).rejects.toThrow('nobody waits');
