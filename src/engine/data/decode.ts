@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { decodeBmp } from './bmp';
 import { pictureKind } from './picture-kind';
 import { decodePnm } from './pnm';
@@ -33,6 +33,8 @@ export interface DecodeOptions {
   readonly maxPixels?: number;
   /** Throws `LargePicture` in place of decoding one. */
   readonly refuseLarge?: boolean;
+  /** What sharp says of the file's header, where that was asked already: for small pictures a good part of the work. */
+  readonly header?: Metadata | undefined;
 }
 
 /** The picture may take much memory to decode: to be decoded while no other such picture is. */
@@ -104,7 +106,7 @@ async function decodeWithSharp(
 ): Promise<DecodedPicture> {
   // The header's size is checked here, against our own limit, before anything is decoded.
   const input: SharpOptions = { failOn: 'error', limitInputPixels: false, sequentialRead: true, pages: 1 };
-  const header = await sharp(bytes, input).metadata();
+  const header = options.header ?? (await sharp(bytes, input).metadata());
   const { width: fullWidth, height: fullHeight } = header.autoOrient;
   // What cameras write is decoded line by line and takes little memory.
   checkSize(fullWidth, fullHeight, header.format === 'jpeg' && !header.isProgressive);

@@ -75,7 +75,11 @@ export async function lookAtPicture(path: string, thumbnail: number, options: De
     content: new Uint8Array(createHash('sha256').update(bytes).digest().subarray(0, 16)),
   };
   try {
-    const picture = await decodePicture(bytes, { ...options, shrink: (width, height) => Math.max(width, height) / 512 });
+    const picture = await decodePicture(bytes, {
+      ...options,
+      shrink: (width, height) => Math.max(width, height) / 512,
+      header: header.metadata,
+    });
     const { fullWidth: width, fullHeight: height } = picture;
     return {
       ...known,

@@ -82,8 +82,11 @@ export class Thumbnails {
     const path = this.path(key);
     const part = `${path}.${process.pid}-${this.parts++}`;
     try {
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(part, bytes);
+      // The folder is there nearly always.
+      await writeFile(part, bytes).catch(async () => {
+        await mkdir(dirname(path), { recursive: true });
+        await writeFile(part, bytes);
+      });
       await rename(part, path);
       if (this.used !== undefined) this.used += bytes.length;
       if (this.used === undefined || this.used > this.limit) void this.tidy();
