@@ -254,11 +254,11 @@ export function takeLooks(dataset: IndexedDataset, looks: readonly Looked[]): vo
 
 function takeLook(dataset: IndexedDataset, picture: number, look: PictureLook | undefined): void {
   const { columns, hashes } = dataset;
-  if (!look || look.failure?.kind === 'gone') {
+  const failure = look?.failure;
+  if (!look || failure?.kind === 'gone') {
     columns.flags[picture]! &= ~Flag.present;
     return;
   }
-  const { failure } = look;
   // Mended meanwhile: other pixels need another address.
   if (columns.size[picture] !== look.size || columns.modified[picture] !== look.modified) columns.version[picture]!++;
   columns.size[picture] = look.size;
