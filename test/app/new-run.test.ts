@@ -103,9 +103,10 @@ describe.each(someKinds)('Home and New run, in $kind', ({ prepare, open, end }) 
     await form().settled();
     await expect.poll(() => button('Start').isEnabled(), { timeout: slowMs }).toBe(true);
     await button('Copy command').click();
-    const copied = await shell.copied();
+    const clipboard = () => shell.copied();
     // There is a space in the path, so a shell needs it quoted.
-    expect(copied).toContain(`ibot train '${pictures}' --out '`);
+    await expect.poll(clipboard, { timeout: slowMs }).toContain(` train '${pictures}' --out '`);
+    const copied = await clipboard();
     expect(copied).toMatch(/--depth 2\b/);
     expect(copied).toMatch(/--epochs 2\b/);
   });

@@ -2,9 +2,10 @@
 import { join } from 'node:path';
 import { defaultCacheFolder } from '../gpu/driver-files';
 import type { Turn } from '../jobs';
+import { LAUNCHER, shellWord } from '../launcher';
 import type { DoneEvent, RunEvent } from '../runs';
 import { INTERRUPTED, listenForInterrupts } from './interrupts';
-import { jsonView, screenView, shellWord } from './run-view';
+import { jsonView, screenView } from './run-view';
 import type { Screen } from './screen';
 
 export const PANELS_HELP = 'save small pictures of what the teacher sees, every so often, for the workbench';
@@ -35,7 +36,7 @@ export async function carryOut(
     () => screen.say('Finishing the step and saving; Ctrl-C again stops at once.'),
     (status) => {
       // A checkpoint that is there is whole: they are written under another name first.
-      const goOn = `npm run ibot -- resume ${shellWord(folder)}`;
+      const goOn = `${LAUNCHER} resume ${shellWord(folder)}`;
       screen.say(`Stopped at once, without saving. To go on from the last checkpoint, if there is one: ${goOn}`);
       process.exit(status);
     },

@@ -1,4 +1,5 @@
 /** A run as somebody at a terminal sees it: what it says goes by as lines, where it stands is a bar at the bottom. */
+import { LAUNCHER, shellWord } from '../launcher';
 import type { Baselines, DoneEvent, EpochEvent, RunEvent, StepEvent } from '../runs';
 import { headlineKnn } from '../runs';
 import { bytes, counted, duration, figure, millions, percent } from './quantities';
@@ -125,7 +126,7 @@ function describeEpoch(event: EpochEvent): string {
 }
 
 function describeEnd(event: DoneEvent, baselines: Baselines | undefined, saved: number | undefined): string[] {
-  const goOn = `npm run ibot -- resume ${shellWord(event.folder)}`;
+  const goOn = `${LAUNCHER} resume ${shellWord(event.folder)}`;
   // Why it failed is said by whoever ends the program.
   if (event.state === 'failed') {
     if (saved === undefined) return [];
@@ -148,9 +149,6 @@ function describeEnd(event: DoneEvent, baselines: Baselines | undefined, saved: 
     const best = event.bestKnn !== null && event.bestKnn > event.knn ? `, best during the run ${percent(event.bestKnn)}` : '';
     lines.push(`k-NN on held-out pictures: ${percent(event.knn)}${compared}${best}`);
   }
-  lines.push(`To take the model away: npm run ibot -- export ${shellWord(event.folder)} --out DIR`);
+  lines.push(`To take the model away: ${LAUNCHER} export ${shellWord(event.folder)} --out DIR`);
   return lines;
 }
-
-/** A path as one word of a shell's command line. */
-export const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

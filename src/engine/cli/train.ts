@@ -19,7 +19,7 @@ import { commandScreen, type Screen } from './screen';
 import { inTurn } from './turn';
 import { VERSION } from '../version';
 
-interface TrainFlags extends Record<string, unknown> {
+export interface TrainFlags extends Record<string, unknown> {
   out?: string;
   preset: string;
   hours?: number;
@@ -33,20 +33,8 @@ interface TrainFlags extends Record<string, unknown> {
 
 /** `ibot train PICTURES --out RUN`: pretrains on a folder of pictures. */
 export function registerTrain(program: Command): void {
-  const command = program
-    .command('train')
-    .description('pretrain a vision transformer on a folder of pictures')
-    .argument('[pictures]', 'folder of pictures, searched in all folders below; class folders become labels')
-    .option('--out <run>', 'folder of the run: options, metrics, checkpoints')
-    .option('--preset <name>', `where options begin: ${presetNames().join(', ')}`, AUTO)
-    .option('--hours <h>', 'time that the preset auto plans for (default: what it recommends)', positiveNumber)
-    .option('--config <file>', 'JSON file with an object of options; flags win over it')
-    .option('--labels <file>', 'CSV file path,label[,split] in place of class folders')
-    .option(DEVICE_FLAG, DEVICE_HELP)
-    .option('--allow-bad', 'go on when more than a tenth of the pictures cannot be read')
-    .option('--panels', PANELS_HELP)
-    .option('--json', 'write one JSON object per line for other programs');
-  addRecipeFlags(command);
+  const command = program.command('train').description('pretrain a vision transformer on a folder of pictures');
+  addTrainFlags(command);
   command.addHelpText(
     'after',
     "\nOptions of the recipe are the original's and are written with - or _; lists take several values (--pred_ratio 0 0.3).\n" +
@@ -55,8 +43,36 @@ export function registerTrain(program: Command): void {
   command.action((pictures: string | undefined, flags: TrainFlags) => train(pictures, flags));
 }
 
-async function train(picturesGiven: string | undefined, flags: TrainFlags): Promise<void> {
-  const screen = commandScreen(flags.json);
+export function addTrainFlags(command: Command): void {
+  command
+    .argument('[pictures]', 'folder of pictures, searched in all folders below; class folders become labels')
+    .option('--out <run>', 'folder of the run: options, metrics, checkpoints')
+    .option('--preset <name>', `where options begin: ${presetNames().join(', ')}`, AUTO)
+    .option('--hours <h>', 'time that the preset auto plans for (default: what it recommends)', positiveNumber)
+    .option('--config <file>', 'JSON file with an object of options; flags win over it')
+    .option('--labels <file>', 'CSV file path,label[,split] in place of class folders; split: train, held-out or left-out; path *: all others')
+    .option(DEVICE_FLAG, DEVICE_HELP)
+    .option('--allow-bad', 'go on when more than a tenth of the pictures cannot be read')
+    .option('--panels', PANELS_HELP)
+    .option('--json', 'write one JSON object per line for other programs');
+  addRecipeFlags(command);
+}
+
+/** What the words of a command come to before anything is measured. */
+interface AskedRun {
+  pictures: string;
+  out: string;
+  given: Readonly<Record<string, unknown>>;
+  fixed: PresetChoice | undefined;
+  resolveWith(choice: PresetChoice): Recipe;
+  /** Undefined where the preset has to know pictures and device first. */
+  recipe: Recipe | undefined;
+  manifest: Manifest;
+  problems: Problem[];
+}
+
+/** @param looking called before the folder is read */
+export async function askedRun(picturesGiven: string | undefined, flags: TrainFlags, looking?: () => void): Promise<AskedRun> {
   checkPreset(flags.preset);
   const given = layerOptions(flags.config ? await readRecipeFile(flags.config) : {}, givenOptions(flags));
   const pictures = picturesGiven ?? textOf(given.data_path);
@@ -77,13 +93,20 @@ async function train(picturesGiven: string | undefined, flags: TrainFlags): Prom
   const recipe = fixed && resolveWith(fixed);
   const { seed, hold_out } = recipe ?? resolveRecipe({ seed: given.seed, hold_out: given.hold_out });
 
-  screen.show('Looking for pictures …');
-  const { manifest, problems } = await makeManifest(pictures, { labelsFile: flags.labels, heldOut: hold_out, seed });
+  looking?.();
+  const found = await makeManifest(pictures, { labelsFile: flags.labels, heldOut: hold_out, seed });
+  return { pictures, out, given, fixed, resolveWith, recipe, ...found };
+}
+
+async function train(picturesGiven: string | undefined, flags: TrainFlags): Promise<void> {
+  const screen = commandScreen(flags.json);
+  const asked = await askedRun(picturesGiven, flags, () => screen.show('Looking for pictures …'));
+  const { pictures, out, given, fixed, resolveWith, recipe, manifest, problems } = asked;
   screen.clear();
   sayPictures(screen, flags.json, manifest, problems);
   const detail = `pretraining on ${basename(resolve(pictures))}`;
   // On the device of a library runs take turns, and nothing is measured while another one is going.
-  await inTurn(screen, { folder: places.output_dir, detail, json: flags.json }, async (turn) => {
+  await inTurn(screen, { folder: resolve(out), detail, json: flags.json }, async (turn) => {
     const device = await openDevice(flags.device);
     if (!flags.json) sayDevice(screen, device);
     const choice = fixed ?? (await chooseAutomatically(screen, device.gpu, manifest, flags.hours, given));

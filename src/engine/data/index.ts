@@ -23,6 +23,7 @@ export type { CropJob, DecodeJob, DecodeResults, PackedPicture, SquareJob } from
 export { DecodePool, type DecodePoolOptions } from './decode-pool';
 export { evaluationShortSide, readForEvaluation, readThumbnail, resizeAndCrop, type ReadOptions } from './evaluation-reader';
 export { isInside, placeInside, scanFolder, type FoundPicture, type Scan } from './folder';
+export { writeLabelsFile } from './labels-file';
 export { csvLabels, folderLabels, type CsvLabels, type PictureLabel, type Split } from './labels';
 export {
   makeManifest,

@@ -33,7 +33,7 @@ export interface Manifest {
 }
 
 export interface ManifestOptions {
-  /** A CSV file `path,label[,split]` in place of class folders. */
+  /** A CSV file `path,label[,split]` in place of class folders; what it leaves out is not in the manifest. */
   readonly labelsFile?: string;
   /** Share of the pictures that is never trained on; default a tenth. */
   readonly heldOut?: number;
@@ -48,23 +48,25 @@ export async function makeManifest(
   folder: string,
   options: ManifestOptions,
 ): Promise<{ manifest: Manifest; problems: Problem[] }> {
-  const { root, pictures, problems } = await scanFolder(folder);
-  const paths = pictures.map(({ path }) => path);
-  const given = options.labelsFile
+  const { root, pictures: found, problems } = await scanFolder(folder);
+  const paths = found.map(({ path }) => path);
+  const read = options.labelsFile
     ? await csvLabels(options.labelsFile, root, paths)
     : { labels: folderLabels(paths), problems: [] };
-  const classes = [...new Set(given.labels.flatMap(({ label }) => (label === null ? [] : [label])))].sort(byCodeUnit);
+  const pictures = found.filter((_, i) => read.labels[i]!.split !== 'left-out');
+  const given = read.labels.flatMap(({ label, split }) => (split === 'left-out' ? [] : [{ label, split }]));
+  const classes = [...new Set(given.flatMap(({ label }) => (label === null ? [] : [label])))].sort(byCodeUnit);
   const classIndex = new Map(classes.map((name, i) => [name, i]));
-  const labels = given.labels.map(({ label }) => (label === null ? -1 : classIndex.get(label)!));
+  const labels = given.map(({ label }) => (label === null ? -1 : classIndex.get(label)!));
   const splits = holdOut(
     options.seed,
     labels,
-    given.labels.map(({ split }) => split),
+    given.map(({ split }) => split),
     options.heldOut ?? 0.1,
   );
   return {
     manifest: { root, classes, pictures: pictures.map((picture, i) => ({ ...picture, label: labels[i]!, split: splits[i]! })) },
-    problems: [...problems, ...given.problems],
+    problems: [...problems, ...read.problems],
   };
 }
 

@@ -53,6 +53,7 @@ export async function picturesForRun(shelf: DatasetShelf, dataset: IndexedDatase
   }
   return {
     name: record.name,
+    revision: record.revision,
     manifest: await manifestOf(dataset),
     problems: problemsOf(dataset),
     allowBad: record.whenUnreadable === 'leave-out',
@@ -67,14 +68,18 @@ async function manifestOf(dataset: IndexedDataset): Promise<Manifest> {
   if (known) return known;
   const ids = usedPictures(dataset);
   const paths = await dataset.paths.all(dataset.length);
+  // A class whose pictures are all left out is none of the run's.
+  const used = new Set(Array.from(ids, (id) => columns.class[id]!));
+  const classes = record.classes.filter((_, place) => used.has(place));
+  const labels = new Map(classes.map((name, label) => [name, label]));
   const pictures = Array.from(ids, (id) => ({
     path: paths[id]!,
     size: columns.size[id]!,
     modified: columns.modified[id]!,
-    label: columns.class[id]!,
+    label: labels.get(record.classes[columns.class[id]!] ?? '') ?? -1,
     split: columns.flags[id]! & Flag.heldOut ? ('held-out' as const) : ('train' as const),
   }));
-  const manifest: Manifest = { root: record.folder, classes: [...record.classes], pictures };
+  const manifest: Manifest = { root: record.folder, classes, pictures };
   kept.latest = new WeakRef(manifest);
   return manifest;
 }

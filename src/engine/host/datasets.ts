@@ -28,7 +28,7 @@ import { statisticsHandlers } from './statistics';
 
 export async function datasetsArea(context: HostContext): Promise<Area> {
   const { library } = context;
-  const closed = [library.runs, library.models, library.cache, library.trash];
+  const closed = [library.runs, library.models, library.cache, library.trash, library.labels];
   const shelf = new DatasetShelf(context, DatasetIndex.open(library.database, closed));
   const list = (): TopicValue<'datasets'> => ({ datasets: shelf.index.list.map((dataset) => datasetView(shelf, dataset)) });
   shelf.tell = () => context.emit('datasets', undefined, list());

@@ -8,6 +8,8 @@ import type { Draft, Handlers, MethodName, Settings, TopicName, TopicValue, Warn
 /** What a run gets of a dataset, as it is now: the run keeps a list of its own from then on. */
 export interface DatasetPictures {
   name: string;
+  /** Of the dataset; another one, perhaps other pictures. */
+  revision: number;
   /** Used pictures alone, in the order of the index, with classes and split as the dataset has them. */
   manifest: Manifest;
   /** What could not be used, for the run's list. */

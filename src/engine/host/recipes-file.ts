@@ -1,7 +1,8 @@
 /** Options as text: JSON that is read and written, the command that does the same, a name for the run. */
 import { UserError } from '../errors';
-import { AUTO, examineOptions, modelTitle, readOptions, resolveRecipe, type Recipe } from '../ibot';
-import type { Draft, OptionValues, Result } from '../protocol';
+import { examineOptions, modelTitle, NO_PRESET, readOptions, resolveRecipe, type Recipe } from '../ibot';
+import { launcherAnywhere, shellWord } from '../launcher';
+import type { OptionValues, Result } from '../protocol';
 import { optionValue } from '../protocol/values';
 import { PLACES } from './recipes-draft';
 
@@ -80,27 +81,21 @@ export function changedOptions(recipe: Recipe): string[] {
 export interface CommandPlaces {
   pictures: string;
   out: string;
-  /** Share that is held out, where it is not the command's own. */
-  holdOut?: number;
-  allowBad?: boolean;
+  /** File with the dataset's classes and split. */
+  labels: string;
+  allowBad: boolean;
+  /** Where it is not the best one. */
+  device: string | undefined;
 }
 
-/** `ibot train …` with the same options, in one line, for a POSIX shell. */
-export function trainCommand(draft: Draft, given: Readonly<Record<string, unknown>>, places: CommandPlaces): string {
-  const words = ['ibot', 'train', places.pictures, '--out', places.out];
-  if (draft.preset !== AUTO) words.push('--preset', draft.preset);
-  if (draft.preset === AUTO && draft.hours !== null) words.push('--hours', String(draft.hours));
-  for (const [name, value] of Object.entries(given)) {
-    if (PLACES.includes(name) || name === 'hold_out') continue;
-    words.push(`--${name}`, ...[value].flat().map(String));
-  }
-  if (places.holdOut !== undefined) words.push('--hold_out', String(places.holdOut));
-  if (places.allowBad) words.push('--allow-bad');
-  return words.map(quoted).join(' ');
+/** `ibot train …` with the same options, in one line, for a POSIX shell. Nothing of it is measured or drawn anew. */
+export function trainCommand(recipe: Recipe, { pictures, out, labels, allowBad, device }: CommandPlaces): string {
+  const words = [...launcherAnywhere(), 'train', pictures, '--out', out, '--labels', labels, '--preset', NO_PRESET];
+  for (const [name, value] of Object.entries(setByHand(recipe))) words.push(`--${name}`, ...[value].flat().map(String));
+  if (device !== undefined) words.push('--device', device);
+  if (allowBad) words.push('--allow-bad');
+  return [...words, '--panels'].map(shellWord).join(' ');
 }
-
-/** One word of a POSIX shell, whatever is in it. */
-export const quoted = (word: string): string => (/^[\w@%+:,./=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
 /** "field-guide-s16-03": dataset, model, the first number that is free. */
 export async function suggestName(

@@ -1,10 +1,11 @@
 /** Making a run: the form, what a draft comes to, what will be seen, options as files. */
 import { join } from 'node:path';
-import { medianShortSide, type Manifest } from '../data';
+import { medianShortSide, writeLabelsFile, type Manifest } from '../data';
 import { UserError } from '../errors';
 import type { Gpu } from '../gpu';
 import { modelTitle, resolveRecipe, type Recipe, type TooShort } from '../ibot';
-import type { Budget, Draft, OptionValues, Result } from '../protocol';
+import { labelsFile } from '../jobs';
+import type { Budget, Draft, OptionValues, Params, Result } from '../protocol';
 import { freeBytes, readRunFolder } from '../runs';
 import type { Area, DeviceAccess, HostContext } from './host-context';
 import { planBudget } from './recipes-budget';
@@ -13,9 +14,6 @@ import { changedOptions, readOptionsFile, setByHand, suggestName, trainCommand, 
 import { RecipeMemory } from './recipes-memory';
 import { PreviewOrder, previewCrops, spreadOfDraws } from './recipes-preview';
 import { recipeSchema } from './recipes-schema';
-
-/** The command's own share that is held out. */
-const COMMAND_HOLD_OUT = 0.1;
 
 type Check = Result<'recipes.check'>;
 
@@ -29,6 +27,7 @@ interface Looked {
 interface Situation {
   gpu: Gpu;
   name: string;
+  revision: number;
   manifest: Manifest;
   allowBad: boolean;
   looked: Looked;
@@ -45,6 +44,7 @@ export function recipesArea(context: HostContext): Area {
     handlers: {
       'recipes.schema': () => recipeSchema(),
       'recipes.check': (draft, { signal }) => planner.check(draft, signal),
+      'recipes.command': (params) => planner.command(params),
       'recipes.preview': async ({ dataset, recipe, ...wanted }, { signal }) => {
         const resolved = resolveRecipe(recipe);
         const { manifest } = await context.datasets.pictures(dataset);
@@ -94,9 +94,8 @@ class Planner {
   ): Promise<{ check: Check; recipe: Recipe | undefined }> {
     const planned = await this.plan(draft, situation, signal);
     const { recipe, given, values, notes, reasons, tooShort } = planned;
-    const { looked, name, manifest, gpu, memory, speed, allowBad } = situation;
+    const { looked, name, gpu, memory, speed } = situation;
     const suggestedName = await suggestName(name, recipe, (wanted) => this.context.runs.isTaken(wanted));
-    const out = join(this.context.library.runs, suggestedName);
     const taken =
       recipe &&
       (await planBudget(
@@ -124,9 +123,6 @@ class Planner {
       heldOutPictures: looked.heldOut,
       budget: taken?.budget ?? null,
       schedules: taken?.schedules ?? null,
-      command: possible
-        ? trainCommand(draft, given, { pictures: manifest.root, out, allowBad, ...commandHoldOut(looked) })
-        : null,
       suggestedName,
     };
     return { check, recipe: possible };
@@ -144,6 +140,26 @@ class Planner {
     const recipe = await this.possible(draft, situation);
     const name = await suggestName(situation.name, recipe, (wanted) => this.context.runs.isTaken(wanted));
     return writeOptionsFile(recipe, name);
+  }
+
+  async command({ draft, name: wanted }: Params<'recipes.command'>): Promise<Result<'recipes.command'>> {
+    const { library, runs, settings, device } = this.context;
+    const situation = await this.situation(draft);
+    const recipe = await this.possible(draft, situation);
+    if (wanted !== undefined && (await runs.isTaken(wanted))) {
+      throw new UserError(`There is a run named ${wanted} already: choose another name.`);
+    }
+    const name = wanted ?? (await suggestName(situation.name, recipe, (each) => runs.isTaken(each)));
+    const { manifest, revision, allowBad } = situation;
+    const labels = labelsFile(library, draft.dataset, revision);
+    await writeLabelsFile(labels, manifest);
+    const chosen = device.current?.adapter.name;
+    return {
+      command: trainCommand(recipe, {
+        ...{ pictures: manifest.root, out: join(library.runs, name), labels, allowBad },
+        device: chosen === settings.current.device ? chosen : undefined,
+      }),
+    };
   }
 
   private async possible(draft: Draft, situation: Situation): Promise<Recipe> {
@@ -164,14 +180,14 @@ class Planner {
   }
 
   private async situation(draft: Draft): Promise<Situation> {
-    const { name, manifest, allowBad } = await this.context.datasets.pictures(draft.dataset);
+    const { name, revision, manifest, allowBad } = await this.context.datasets.pictures(draft.dataset);
     const [looked, gpu, speed, memory] = await Promise.all([
       this.look(manifest),
       this.context.device.open(),
       this.context.device.speed(),
       this.context.device.memory(),
     ]);
-    return { gpu, name, manifest, allowBad, looked, memory, speed };
+    return { gpu, name, revision, manifest, allowBad, looked, memory, speed };
   }
 
   /** Counts, and the size of a sample of the pictures. */
@@ -211,10 +227,4 @@ function modelOf(values: Check['values']): string | null {
     ...{ num_heads: number('num_heads'), patch_size: number('patch_size') },
   };
   return Object.values(shape).every((value) => Number.isFinite(value)) ? modelTitle(shape) : null;
-}
-
-/** The command splits by a share; where the dataset's split is about the command's own, nothing need be said. */
-function commandHoldOut({ training, heldOut }: Looked): { holdOut?: number } {
-  const share = Number((heldOut / (training + heldOut)).toFixed(2));
-  return Math.abs(share - COMMAND_HOLD_OUT) < 0.015 ? {} : { holdOut: Math.min(0.9, share) };
 }

@@ -3,7 +3,7 @@
  * processes on the same library.
  */
 export { holdLibrary } from './library-lock';
-export { libraryFolders, libraryOfRun, openLibrary, type LibraryFolders } from './library';
+export { labelsFile, libraryFolders, libraryOfRun, openLibrary, type LibraryFolders } from './library';
 export { JobQueue } from './job-queue';
 export type { Going, JobOutcome, JobQueueOptions, NewJob, Orphan } from './job';
 export { isHeld, isOurs, QueueFile, type StoredJob, type StoredQueue } from './queue-file';

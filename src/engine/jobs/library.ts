@@ -16,6 +16,8 @@ export interface LibraryFolders {
   /** What can be made again: thumbnails and the like. */
   readonly cache: string;
   readonly trash: string;
+  /** Files of labels that copied commands name (`labelsFile`). */
+  readonly labels: string;
   /** Drawn sample pictures. */
   readonly samples: string;
   readonly settings: string;
@@ -37,6 +39,7 @@ export function libraryFolders(path: string): LibraryFolders {
     models: join(folder, 'models'),
     cache: join(folder, 'cache'),
     trash: join(folder, '.trash'),
+    labels: join(folder, 'labels'),
     samples: join(folder, 'samples'),
     settings: join(folder, 'settings.json'),
     queue: join(folder, 'queue.json'),
@@ -52,7 +55,7 @@ export function libraryFolders(path: string): LibraryFolders {
 export async function openLibrary(path: string): Promise<LibraryFolders> {
   const folders = libraryFolders(path);
   try {
-    for (const folder of [folders.runs, folders.models, folders.cache, folders.trash]) await mkdir(folder, { recursive: true });
+    for (const folder of [folders.runs, folders.models, folders.cache, folders.trash, folders.labels]) await mkdir(folder, { recursive: true });
     const text = await readFile(folders.marker, 'utf8').catch(() => undefined);
     if (text === undefined) {
       await writeFileAtomic(folders.marker, `${JSON.stringify({ format: 'ibot-workbench library', version: 1 })}\n`);
@@ -64,6 +67,10 @@ export async function openLibrary(path: string): Promise<LibraryFolders> {
   }
   return folders;
 }
+
+/** Where the classes and sides of a dataset at one of its revisions are written, for a command to read. */
+export const labelsFile = (library: Pick<LibraryFolders, 'labels'>, dataset: string, revision: number): string =>
+  join(library.labels, `${dataset}-${revision}.csv`);
 
 function versionOf(text: string): unknown {
   try {

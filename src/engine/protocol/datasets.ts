@@ -7,7 +7,7 @@ export const datasetName = z.string().trim().min(1).max(80);
 /** Where classes come from. Columns of a table other than path, label, split become attributes. */
 export const labelSource = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('folders') }),
-  /** A CSV file `path,label[,split][,…]`. */
+  /** A CSV file `path,label[,split][,…]`; the split is train, held-out or left-out. */
   z.strictObject({ kind: z.literal('table'), file: filePath }),
   z.strictObject({ kind: z.literal('none') }),
 ]);

@@ -208,11 +208,18 @@ export const recipeMethods = {
       budget: budget.nullable(),
       /** 128 points. */
       schedules: schedules.nullable(),
-      /** The equivalent `ibot train …`, in one line, quoted for a POSIX shell. */
-      command: z.string().nullable(),
       /** A free name for the run. */
       suggestedName: z.string(),
     }),
+  },
+  /**
+   * The command that makes the same run at a terminal (pictures, classes, split, options), in one line, quoted for a POSIX shell:
+   * `ibot train …`, with what has to stand before it here. Writes what it needs of the dataset into the library. `name`: of the
+   * run; without, a free one. Errors: not-found (the dataset), user (problems, the name is taken).
+   */
+  'recipes.command': {
+    params: z.strictObject({ draft: draft, name: runName.optional() }),
+    result: z.object({ command: z.string() }),
   },
   /**
    * What student and teacher will see of some pictures, drawn as training draws (same seed and draw, same crops): under 1 s for

@@ -48,6 +48,19 @@ describe('csvLabels', () => {
     expect((await read('1.png,inner\n', 'a/labels.csv')).labels[0]).toEqual({ label: 'inner' });
   });
 
+  it('leaves pictures out, and takes a row with * for all that no other row names', async () => {
+    const { labels, named } = await read('path,label,split\na/1.png,cat,left-out\na/2.png,dog,train\n*,,left-out\n');
+    expect(labels.map(({ split }) => split)).toEqual(['left-out', 'train', 'left-out', 'left-out']);
+    expect(named).toEqual([true, true, true, true]);
+    expect((await read('path,label\n*,any\nc.png,one\n')).labels.map(({ label }) => label)).toEqual(['any', 'any', 'any', 'one']);
+    await expect(read('path,label,split\n*,,left-out\n*,,train\n')).rejects.toThrow(/line 3: \* was already given otherwise in line 2/);
+  });
+
+  it('takes quoted labels as they are, and others without spaces around them', async () => {
+    const { labels } = await read('path,label\na/1.png, cat \na/2.png," cat "\n');
+    expect(labels.map(({ label }) => label)).toEqual(['cat', ' cat ', null, null]);
+  });
+
   it('lists rows that name no picture', async () => {
     const { problems } = await read('path,label\na/1.png,cat\nmissing.png,dog\n');
     expect(problems).toEqual([{ path: 'missing.png', reason: 'line 3 of the labels: there is no such picture' }]);

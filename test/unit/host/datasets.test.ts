@@ -2,6 +2,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
+import { makeManifest, writeLabelsFile } from '../../../src/engine/data';
 import type { Result } from '../../../src/engine/protocol';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { picture, put, twoClasses } from '../data-index/folders';
@@ -182,6 +183,33 @@ test('runs get the used pictures with classes and sides', async () => {
   expect(await served.context.datasets.search('FISH', 1)).toMatchObject({ pictures: [{ path: 'fish/d.jpg' }], more: true });
   expect(served.context.datasets.byFolder(folder)).toBe(dataset);
   expect(served.context.datasets.totals()).toEqual({ datasets: 1, pictures: 4 });
+});
+
+test('what a run gets can be had from the folder again by a file of labels', async () => {
+  const { served, dataset, folder } = await withTwoClasses();
+  put(folder, 'fish/broken.jpg', 'no picture');
+  put(folder, '_old/a.png', await picture(9).png().toBuffer());
+  const file = put(folder, 'table.csv', 'path,label,split\nbirds/a.jpg, x ,held-out\nbirds/b.png,gone,left-out\nfish/d.jpg,"y, ""z""",train\n');
+  await served.call('datasets.update', { dataset, ignore: ['_old/*'] });
+  await served.idle();
+  await served.call('datasets.setLabels', { dataset, labels: { kind: 'table', file } });
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ leftOut: 1, classes: ['gone', 'x', 'y, "z"'] });
+  await served.call('datasets.setUse', { dataset, pictures: Uint32Array.of(4), use: false });
+  await served.call('datasets.setUse', { dataset, pictures: Uint32Array.of(1), use: true });
+  await served.call('datasets.rescan', { dataset });
+  await served.idle();
+  expect(await served.call('datasets.get', { dataset })).toMatchObject({ leftOut: 1, pictures: 4 });
+  await served.call('datasets.setUse', { dataset, pictures: Uint32Array.of(1), use: false });
+  const { manifest } = await served.context.datasets.pictures(dataset);
+  expect(manifest.classes).toEqual(['x', 'y, "z"']);
+  expect(manifest.pictures.map(({ path, label, split }) => [path, label, split])).toEqual([
+    ['birds/a.jpg', 0, 'held-out'],
+    ['birds/c.webp', -1, expect.stringMatching(/train|held-out/) as string],
+    ['fish/d.jpg', 1, 'train'],
+  ]);
+  const labelsFile = put(folder, 'labels.csv', '');
+  await writeLabelsFile(labelsFile, manifest);
+  expect((await makeManifest(folder, { labelsFile, seed: 5 })).manifest).toEqual(manifest);
 });
 
 test('sample pictures are drawn once, and read', async () => {

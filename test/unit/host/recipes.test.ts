@@ -1,18 +1,20 @@
 /** Recipes as the window asks for them, on a set of 24 small pictures and whatever device there is. */
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { addRecipeFlags, givenOptions, plainWords } from '../../../src/engine/cli/recipe-flags';
+import { plainWords } from '../../../src/engine/cli/recipe-flags';
+import { addTrainFlags, askedRun, type TrainFlags } from '../../../src/engine/cli/train';
 import { drawCrops, picturePath, splitIndices, type Manifest } from '../../../src/engine/data';
 import type { HostContext } from '../../../src/engine/host/host-context';
 import { recipesArea } from '../../../src/engine/host/recipes';
 import { DEFAULT_SETTINGS } from '../../../src/engine/host/settings';
-import { quoted } from '../../../src/engine/host/recipes-file';
 import { notesOf } from '../../../src/engine/host/recipes-notes';
 import { RecipeMemory } from '../../../src/engine/host/recipes-memory';
 import { cropOptionsOf, drawMasks, fitMemory, maskOptionsOf, memoryOf, resolveRecipe } from '../../../src/engine/ibot';
+import { shellWord } from '../../../src/engine/launcher';
 import { methods, type Draft, type Handlers, type MethodName, type Params, type Result } from '../../../src/engine/protocol';
 import { writeRunRecord, type RunRecord } from '../../../src/engine/runs/run-record';
 import { testGpu } from '../../support/gpu';
@@ -31,18 +33,19 @@ const taken = new Set<string>();
 function area() {
   const there = { totalBytes: 8 * GIB, keptBytes: GIB, source: 'the test', guessed: false };
   const context = {
-    library: { runs },
+    library: { runs, labels: runs },
     settings: { current: { ...DEFAULT_SETTINGS, workers } },
     datasets: {
       pictures: async () => {
         asked++;
-        return { name: "Bob's birds & more", manifest, problems: [], allowBad: false };
+        return { name: "Bob's birds & more", revision: 1, manifest, problems: [], allowBad: false };
       },
       byFolder: (root: string) => (root === manifest.root ? 'abcd1234' : undefined),
       find: async (_: string, paths: readonly string[]) =>
         paths.map((path) => 100 + manifest.pictures.findIndex((picture) => picture.path === path)),
     },
     device: {
+      current: undefined,
       open: testGpu,
       speed: async () => ({ flopsPerSecond: 2e11, measuredAt: 1_700_000_000_000 }),
       memory: async () => ({ ...there, forRunsBytes: memoryBytes }),
@@ -131,10 +134,10 @@ describe('a check', () => {
 
   test('impossible combinations are all told, with ways out that lead out', async () => {
     const options = { ...tinyOptions, patch_out_dim: 128, global_crops_size: 36, lr: -1 };
-    const { problems, recipe, values, command, model } = await ask('recipes.check', draft(options));
+    const { problems, recipe, values, model } = await ask('recipes.check', draft(options));
     expect(problems.map(({ options: [first] }) => first)).toEqual(['lr', 'patch_out_dim', 'global_crops_size']);
     expect(problems[1]!.message).toBe('patch_out_dim 128 must equal out_dim 64 while the teacher shares its head.');
-    expect([recipe, command]).toEqual([null, null]);
+    expect(recipe).toBeNull();
     expect(values.patch_out_dim).toEqual({ value: 128, origin: 'given' });
     expect(model).toBe('ViT 16×2/8');
     const mended: Record<string, unknown> = { ...options };
@@ -257,32 +260,56 @@ describe('a check', () => {
 });
 
 describe('the command', () => {
+  /** What the command line makes of the command, up to where it would measure and train. */
+  async function understood(wanted: Draft, name?: string) {
+    const { command } = await ask('recipes.command', name === undefined ? { draft: wanted } : { draft: wanted, name });
+    const words = execFileSync('sh', ['-c', `printf '%s\\0' ${command}`]).toString().split('\0').slice(0, -1);
+    const parser = new Command('train');
+    addTrainFlags(parser);
+    parser.parse(plainWords(words.slice(words.indexOf('train') + 1)), { from: 'user' });
+    return { words, flags: parser.opts<TrainFlags>(), ...(await askedRun(parser.args[0], parser.opts<TrainFlags>())) };
+  }
+
   test('is what a shell gives back word by word', async () => {
     const words = ["it's", 'a b', '$HOME `x` "q" \\', '~/x', '', '--pred_ratio', 'ü—'];
-    const printed = execFileSync('sh', ['-c', `printf '%s\\0' ${words.map(quoted).join(' ')}`]).toString();
+    const printed = execFileSync('sh', ['-c', `printf '%s\\0' ${words.map(shellWord).join(' ')}`]).toString();
     expect(printed.split('\0').slice(0, -1)).toEqual(words);
   });
 
-  test('is understood by the command line as what was asked for', async () => {
-    const { command, recipe } = await ask('recipes.check', draft({ ...tinyOptions, shared_head: true, pred_ratio: [0, 0.3] }));
-    const words = execFileSync('sh', ['-c', `printf '%s\\0' ${command}`]).toString().split('\0').slice(2, -1);
-    const parser = new Command('train').argument('[pictures]').option('--out <run>').option('--preset <name>');
-    addRecipeFlags(parser);
-    parser.parse(plainWords(words), { from: 'user' });
-    const { hold_out, ...understood } = givenOptions(parser.opts());
-    expect(hold_out).toBe(0.21);
-    expect(resolveRecipe(understood)).toEqual(resolveRecipe(recipe!));
-    expect(parser.args).toEqual([manifest.root]);
+  test('makes the same run: the same options, whatever they came from', async () => {
+    const small = { embed_dim: 16, depth: 2, num_heads: 2, patch_size: 8, global_crops_size: 32, local_crops_size: 16, out_dim: 64 };
+    const byHand = { ...tinyOptions, seed: 5, hold_out: 0.3, shared_head: true, pred_ratio: [0, 0.3], pred_ratio_var: [0] };
+    for (const wanted of [draft(byHand), draft(small, 'auto', 0.001), draft({ ...tinyOptions, epochs: 40 }, 'paper-vit-s')]) {
+      const { recipe, manifest: found } = await understood(wanted);
+      expect({ ...recipe, output_dir: '' }).toEqual(await area().context.recipes.resolve(wanted));
+      expect(found).toEqual(manifest);
+    }
   });
 
-  test('names what was set by hand, and no more', async () => {
-    const { command } = await ask('recipes.check', draft({ ...tinyOptions, pred_ratio: [0, 0.3], pred_ratio_var: [0] }));
-    const words = execFileSync('sh', ['-c', `printf '%s\\0' ${command}`]).toString().split('\0');
-    expect(words.slice(0, 5)).toEqual(['ibot', 'train', manifest.root, '--out', join(runs, 'bob-s-birds-more-16x2-8-01')]);
-    expect(command).toContain('--preset none');
-    expect(command).toContain('--pred_ratio 0 0.3 --pred_ratio_var 0 ');
-    expect(command).toContain('--hold_out 0.21');
-    expect(command).not.toContain('data_path');
+  test('makes the same run: the same pictures in their order, with classes and sides of the dataset', async () => {
+    const whole = manifest;
+    const classes = [' one "1", x', 'two'];
+    const kept = whole.pictures.filter((_, i) => i % 5 !== 0);
+    const pictures = kept.map((each, i) => ({ ...each, label: (i % 3) - 1, split: i % 4 ? ('train' as const) : ('held-out' as const) }));
+    manifest = { ...whole, classes, pictures };
+    const { manifest: found, problems } = await understood(draft({ ...tinyOptions, seed: 5 }));
+    expect(found).toEqual(manifest);
+    expect(problems).toEqual([]);
+    manifest = whole;
+  });
+
+  test('begins with what can be started from any folder, and makes a run of the name that was chosen', async () => {
+    const { words, out, flags } = await understood(draft(tinyOptions), 'my run');
+    expect(words[0]).toBe('node');
+    expect(words[1]).toMatch(/ibot\.mjs$/);
+    expect(existsSync(words[1]!)).toBe(true);
+    expect(out).toBe(join(runs, 'my run'));
+    expect(flags).toMatchObject({ preset: 'none', panels: true });
+    expect(flags.allowBad).toBeUndefined();
+    taken.add('my run');
+    await expect(understood(draft(tinyOptions), 'my run')).rejects.toThrow(/There is a run named my run already/);
+    taken.clear();
+    await expect(understood(draft({ ...tinyOptions, patch_out_dim: 5 }))).rejects.toThrow(/must equal out_dim/);
   });
 });
 

@@ -101,7 +101,7 @@ export async function openTinyHost(
   if (manifest) {
     host.context.datasets = {
       ...noDatasets,
-      pictures: () => Promise.resolve({ name: 'tiny', manifest, problems: [], allowBad: false }),
+      pictures: () => Promise.resolve({ name: 'tiny', revision: 1, manifest, problems: [], allowBad: false }),
       nameOf: (dataset) => (dataset === DATASET ? 'tiny' : undefined),
       byFolder: (root) => (root === manifest.root ? DATASET : undefined),
       find: (_dataset, paths) => Promise.resolve(paths.map((path) => manifest.pictures.findIndex((each) => each.path === path))),

@@ -53,7 +53,9 @@ export function applyLabels(dataset: IndexedDataset, read: ReadLabels, keepByHan
     }
     const sideByHand = (flags[picture]! & Flag.splitByHand) !== 0;
     flags[picture]! &= ~Flag.splitInTable;
-    if (split && !(sideByHand && keepByHand)) {
+    // Taken in again by hand, a picture stays in: a scan leaves out those alone that it has not seen before.
+    if (split === 'left-out') flags[picture]! |= !keepByHand || !(flags[picture]! & Flag.read) ? Flag.leftOut : 0;
+    else if (split && !(sideByHand && keepByHand)) {
       flags[picture]! &= ~(Flag.splitByHand | Flag.heldOut);
       flags[picture]! |= Flag.splitInTable | (split === 'held-out' ? Flag.heldOut : 0);
     }

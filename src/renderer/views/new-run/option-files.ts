@@ -15,8 +15,9 @@ export async function attempt(work: () => Promise<unknown>): Promise<void> {
 }
 
 export async function copyCommand(): Promise<void> {
-  const command = newRun.check?.command;
-  if (!command) return;
+  const { draft, name, check } = newRun;
+  if (!draft || !check?.recipe) return;
+  const { command } = await engine.call('recipes.command', name === undefined ? { draft } : { draft, name });
   await copyText(command);
   toasts.say('The command was copied: it makes the same run in a terminal.', { tone: 'good' });
 }
