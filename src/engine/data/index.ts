@@ -37,7 +37,7 @@ export {
 } from './manifest';
 export { epochOrder, holdOut } from './order';
 export { medianShortSide } from './picture-sizes';
-export { PicturesGoneError, requirePictures } from './pictures-gone';
+export { holdsPictures, PicturesGoneError, requirePictures } from './pictures-gone';
 export { PictureError, type Problem } from './problems';
 export { resample, type Raster } from './resample';
 export { standIns } from './stand-ins';

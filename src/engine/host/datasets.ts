@@ -37,6 +37,7 @@ export async function datasetsArea(context: HostContext): Promise<Area> {
     pictures: (id) => picturesForRun(shelf, shelf.get(id)),
     touch: (id) => touch(shelf.get(id)),
     nameOf: (id) => shelf.index.nameOf(id),
+    folderOf: (id) => shelf.index.folderOf(id),
     byFolder: (root) => shelf.index.byFolder(root)?.id,
     find: (id, paths) => Promise.resolve(shelf.get(id).paths.find(paths)),
     search: (text, count) => Promise.resolve(shelf.index.search(text, count)),

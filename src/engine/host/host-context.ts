@@ -29,6 +29,8 @@ export interface Datasets {
   touch(dataset: string): void;
   /** Its name; undefined where there is none of that id. */
   nameOf(dataset: string): string | undefined;
+  /** Its folder, as manifests have it; undefined where there is none of that id. */
+  folderOf(dataset: string): string | undefined;
   /** The dataset that reads this folder (as manifests have it). */
   byFolder(root: string): string | undefined;
   /** Ids of pictures by path below the folder, null for those it does not have; in the order given. */
@@ -125,6 +127,8 @@ export interface RunsAtWork {
   endsAt(): number | null;
   /** A run that waits, is paused or is going reads this dataset. */
   usesDataset(dataset: string): boolean;
+  /** The dataset that a run was made from, else the one that reads its folder. @throws HostError not-found (the run) */
+  madeFrom(run: string): string | undefined;
   /** Folder of a run of the library. @throws HostError not-found */
   folderOf(run: string): string;
   /** Whether no run can be made under a name: by a run, or by a folder that is none. */

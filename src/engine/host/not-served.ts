@@ -6,6 +6,7 @@ export const noDatasets: Datasets = {
   pictures: () => Promise.reject(notFound('such dataset')),
   touch: () => undefined,
   nameOf: () => undefined,
+  folderOf: () => undefined,
   byFolder: () => undefined,
   find: (_dataset, paths) => Promise.resolve(paths.map(() => null)),
   search: () => Promise.resolve({ pictures: [], more: false }),

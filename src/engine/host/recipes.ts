@@ -64,9 +64,9 @@ export function recipesArea(context: HostContext): Area {
 }
 
 async function fromRun(context: HostContext, run: string): Promise<Result<'recipes.fromRun'>> {
-  const { recipe, data } = await readRunFolder(context.runs.folderOf(run));
+  const { recipe } = await readRunFolder(context.runs.folderOf(run));
   return {
-    dataset: context.datasets.byFolder(data.root) ?? null,
+    dataset: context.runs.madeFrom(run) ?? null,
     preset: 'none',
     hours: null,
     options: setByHand(recipe) as OptionValues,

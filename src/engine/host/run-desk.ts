@@ -146,6 +146,10 @@ export class RunDesk implements RunsAtWork {
     return undefined;
   }
 
+  madeFrom(run: string): string | undefined {
+    return this.datasetOf(this.registry.get(run))?.id;
+  }
+
   queueValue(): Queue {
     const { jobs, held } = this.queue.present;
     let at: number | null = Date.now();
@@ -204,7 +208,9 @@ export class RunDesk implements RunsAtWork {
   private async carryOut(job: StoredJob, control: RunControl): Promise<JobOutcome> {
     const { device, options, warnings } = this.parts;
     const entry = await this.registry.refreshOne(job.run);
-    const live = new LiveRun(job.run, job.folder, this.datasetOf(entry)?.id ?? null);
+    const dataset = this.datasetOf(entry)?.id ?? null;
+    const picturesNow = dataset === null ? undefined : this.context!.datasets.folderOf(dataset);
+    const live = new LiveRun(job.run, job.folder, dataset);
     this.live = live;
     this.goesOnAgain = undefined;
     this.failures.delete(job.folder);
@@ -220,6 +226,7 @@ export class RunDesk implements RunsAtWork {
         control,
         panels: true,
         version: VERSION,
+        ...(picturesNow === undefined ? {} : { picturesNow }),
         onEvent: (event) => this.take(live, entry, event),
         ...(options.kernelCache === undefined ? {} : { kernelCache: options.kernelCache }),
         ...(options.decodeThreads === undefined ? {} : { decodeThreads: options.decodeThreads }),

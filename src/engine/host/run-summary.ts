@@ -80,7 +80,7 @@ export function summaryOf(entry: RunEntry, circumstances: RunCircumstances): Run
 function reasonOf(entry: RunEntry, state: RunState, failure: string | undefined): string | null {
   if (state === 'interrupted') return 'The program that trained it ended without a word; it goes on from its last checkpoint.';
   if (state === 'failed') return entry.record!.reason ?? failure ?? null;
-  return state === 'stopped' ? (entry.record!.reason ?? null) : null;
+  return state === 'stopped' ? (entry.record!.reason ?? failure ?? null) : null;
 }
 
 /** What sets a run apart, short. */

@@ -1,5 +1,14 @@
 /** Starting a run and taking one up again. The parts are put together in `make-run.ts`, the loop is in `training-run.ts`. */
-import { readManifest, requirePictures, splitIndices, touchedPictures, writeManifest, type Manifest, type Problem } from '../data';
+import {
+  holdsPictures,
+  readManifest,
+  requirePictures,
+  splitIndices,
+  touchedPictures,
+  writeManifest,
+  type Manifest,
+  type Problem,
+} from '../data';
 import { UserError } from '../errors';
 import { Network, networkConfigOf, trainingSchedules, type Recipe } from '../ibot';
 import { closingAll, type Closable } from './closing-all';
@@ -16,6 +25,8 @@ import { recordWarning, removeWarnings } from './warnings-file';
 export interface ResumeOptions extends RunEnvironment {
   /** The run's folder. */
   folder: string;
+  /** Where the pictures may be by now: from then on the run's folder of pictures, if they are there. */
+  picturesNow?: string;
   /** The program's version, for the record; another one than the run's is warned of. */
   version?: string;
   /** Called in order, from within the loop: be quick. */
@@ -130,10 +141,17 @@ export async function resumeTraining(options: ResumeOptions): Promise<DoneEvent>
   const folder = await RunFolder.open(options.folder);
   try {
     const record = await folder.readRecord();
-    const { manifest, hash } = await readManifest(folder.manifestFile);
+    const { manifest: listed, hash } = await readManifest(folder.manifestFile);
     if (hash !== record.data.manifestHash) {
       throw new UserError(`${folder.manifestFile} was changed since the run began: the run cannot go on with other pictures.`);
     }
+    const { picturesNow } = options;
+    if (picturesNow !== undefined && picturesNow !== record.data.root && (await holdsPictures(listed, picturesNow))) {
+      folder.log(`The pictures are in ${picturesNow} now.`);
+      record.data.root = picturesNow;
+    }
+    // The record knows where they are; the list stays as it was, since checkpoints know it by its hash.
+    const manifest = { ...listed, root: record.data.root };
     await requirePictures(manifest);
     const emit = emitter(folder, options);
     const device = deviceRecord(options.gpu);

@@ -25,6 +25,7 @@ const GIB = 2 ** 30;
 let manifest: Manifest;
 let memoryBytes = 4 * GIB;
 let workers = 0;
+let madeFrom: string | undefined = 'abcd1234';
 let runs: string;
 /** How often the pictures of the dataset were asked for. */
 let asked = 0;
@@ -40,7 +41,6 @@ function area() {
         asked++;
         return { name: "Bob's birds & more", revision: 1, manifest, problems: [], allowBad: false };
       },
-      byFolder: (root: string) => (root === manifest.root ? 'abcd1234' : undefined),
       find: async (_: string, paths: readonly string[]) =>
         paths.map((path) => 100 + manifest.pictures.findIndex((picture) => picture.path === path)),
     },
@@ -50,7 +50,7 @@ function area() {
       speed: async () => ({ flopsPerSecond: 2e11, measuredAt: 1_700_000_000_000 }),
       memory: async () => ({ ...there, forRunsBytes: memoryBytes }),
     },
-    runs: { endsAt: () => null, isTaken: (name: string) => Promise.resolve(taken.has(name)), folderOf: (run: string) => join(runs, run) },
+    runs: { endsAt: () => null, isTaken: (name: string) => Promise.resolve(taken.has(name)), folderOf: (run: string) => join(runs, run), madeFrom: () => madeFrom },
   } as unknown as HostContext;
   return { context, handlers: recipesArea(context).handlers as Handlers<MethodName> };
 }
@@ -432,14 +432,14 @@ describe('options as files', () => {
   test('a run can be made again, also where its dataset is gone', async () => {
     const folder = join(runs, 'first');
     await mkdir(folder);
-    const record = (root: string): RunRecord => ({
+    const record: RunRecord = {
       ...{ format: 'ibot-workbench run', version: 1, program: { version: '1', node: '20' }, created: '', state: 'stopped' },
       ...{ reason: null, step: 0, recipe: tinyRecipe({ lr: 0.02 }), allowBad: false, kernels: null },
       device: { name: '', vendor: '', architecture: '', description: '', software: true, subgroupSize: 0 },
-      data: { root, trainingPictures: 19, heldOutPictures: 5, classes: 2, manifestHash: '' },
+      data: { root: manifest.root, trainingPictures: 19, heldOutPictures: 5, classes: 2, manifestHash: '' },
       sizes: { parameters: 1, stepsPerEpoch: 2, steps: 6, memoryBytes: null },
-    });
-    await writeRunRecord(join(folder, 'run.json'), record(manifest.root));
+    };
+    await writeRunRecord(join(folder, 'run.json'), record);
     const { dataset, preset, hours, options, changed } = await ask('recipes.fromRun', { run: 'first' });
     expect([dataset, preset, hours]).toEqual(['abcd1234', 'none', null]);
     expect(resolveRecipe(options)).toEqual(tinyRecipe({ lr: 0.02 }));
@@ -447,7 +447,7 @@ describe('options as files', () => {
     expect(changed).not.toContain('weight_decay');
     const { recipe } = await ask('recipes.check', { dataset: dataset!, preset, hours, options });
     expect(resolveRecipe(recipe!)).toEqual(tinyRecipe({ lr: 0.02 }));
-    await writeRunRecord(join(folder, 'run.json'), record('/elsewhere'));
+    madeFrom = undefined;
     expect((await ask('recipes.fromRun', { run: 'first' })).dataset).toBeNull();
   });
 

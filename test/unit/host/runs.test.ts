@@ -1,11 +1,12 @@
-import { mkdir, rename, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Manifest, Problem } from '../../../src/engine/data';
 import { stepSeries, type Draft, type RunProgress, type TopicValue } from '../../../src/engine/protocol';
+import type { RunRecord } from '../../../src/engine/runs/run-record';
 import { temporaryFolder } from '../../support/temporary-folder';
 import { newestCheckpoint, start, tinyManifest, tinyRecipe, type Ran } from '../runs/tiny-run';
-import { draft, openTinyHost, until, type TinyHost } from './tiny-host';
+import { DATASET, draft, openTinyHost, until, type TinyHost } from './tiny-host';
 
 const recipe = tinyRecipe({ knn_every: 2, epochs: 12 });
 let manifest: Manifest;
@@ -173,6 +174,36 @@ test('pictures that break during a run are told to its dataset', async () => {
   expect(told).toEqual([{ dataset: draft.dataset, pictures: [{ path, reason: expect.any(String) as string }] }]);
   await until(async () => (await window.call('runs.get', { run: 'broken' })).state === 'finished');
   expect(told).toHaveLength(1);
+  await host.close('discard');
+});
+
+test('a run whose dataset was moved is cloned from it, and goes on at the new place; without pictures it says why not', async () => {
+  const pictures = await tinyManifest();
+  const { host, window, library } = await openTinyHost(pictures, tinyRecipe({ knn_every: 0, epochs: 400 }));
+  await window.call('runs.start', { name: 'moved', draft });
+  const step = async (): Promise<number> => (await window.call('monitor.progress', { run: 'moved' })).step;
+  await until(async () => (await step()) > 2);
+  const { step: saved } = await window.call('runs.stop', { run: 'moved', save: true });
+  const elsewhere = join(temporaryFolder(), 'elsewhere');
+  await rename(pictures.root, elsewhere);
+  host.context.datasets = { ...host.context.datasets, byFolder: () => undefined };
+
+  await window.call('runs.continue', { run: 'moved' });
+  const gone = await until(async () => {
+    const run = await window.call('runs.get', { run: 'moved' });
+    return run.state === 'stopped' && run.reason !== null && run;
+  });
+  expect(gone.reason).toBe(`The pictures of this run are not at ${pictures.root} any more: put them back to go on.`);
+
+  host.context.datasets = { ...host.context.datasets, folderOf: () => elsewhere };
+  expect((await window.call('recipes.fromRun', { run: 'moved' })).dataset).toBe(DATASET);
+  // Its place in the queue is given up a moment later.
+  await until(() => window.call('runs.continue', { run: 'moved' }).then(() => true, () => false));
+  await until(async () => (await step()) > saved);
+  expect((await window.call('runs.stop', { run: 'moved', save: true })).step).toBeGreaterThan(saved);
+  // From then on the run knows it, whoever goes on with it.
+  const { data } = JSON.parse(await readFile(join(library, 'runs', 'moved', 'run.json'), 'utf8')) as RunRecord;
+  expect(data.root).toBe(elsewhere);
   await host.close('discard');
 });
 

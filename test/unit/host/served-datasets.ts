@@ -39,6 +39,7 @@ export async function serve(folder = temporaryFolder()): Promise<Served> {
     running: undefined,
     endsAt: () => null,
     usesDataset: () => false,
+    madeFrom: () => undefined,
     folderOf: () => '',
     isTaken: () => Promise.resolve(false),
   };

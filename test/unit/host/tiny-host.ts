@@ -103,6 +103,7 @@ export async function openTinyHost(
       ...noDatasets,
       pictures: () => Promise.resolve({ name: 'tiny', revision: 1, manifest, problems: [], allowBad: false }),
       nameOf: (dataset) => (dataset === DATASET ? 'tiny' : undefined),
+      folderOf: (dataset) => (dataset === DATASET ? manifest.root : undefined),
       byFolder: (root) => (root === manifest.root ? DATASET : undefined),
       find: (_dataset, paths) => Promise.resolve(paths.map((path) => manifest.pictures.findIndex((each) => each.path === path))),
     };

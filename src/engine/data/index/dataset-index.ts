@@ -61,6 +61,11 @@ export class DatasetIndex {
     return this.datasets.get(id)?.record.name;
   }
 
+  /** As `nameOf`. */
+  folderOf(id: string): string | undefined {
+    return this.datasets.get(id)?.record.folder;
+  }
+
   /** Undefined: there is none. Columns of those that were not looked at for long leave memory, but for `keep`. */
   get(id: string, keep: (dataset: IndexedDataset) => boolean = () => true): IndexedDataset | undefined {
     const dataset = this.datasets.get(id);
