@@ -105,6 +105,18 @@ describe.each(someKinds)('the pictures of a dataset, in $kind', ({ prepare, open
     await expect.poll(() => page.getByText('pictures selected').count()).toBe(0);
   });
 
+  test('are coloured by their class, with a legend', async () => {
+    const { page } = shell;
+    await page.getByRole('combobox', { name: 'Colour by' }).click();
+    await page.getByRole('option', { name: 'class', exact: true }).click();
+    await page.getByRole('list', { name: 'Colours by class' }).getByText(firstClass, { exact: true }).waitFor({ timeout: limitMs });
+    const colours = () =>
+      page.locator('[data-place] .mark').evaluateAll((marks) => marks.map((mark) => getComputedStyle(mark).backgroundColor));
+    await expect.poll(async () => new Set(await colours()).size).toBeGreaterThan(2);
+    expect(await shell.barriers()).toEqual([]);
+    await shell.screenshot('data-colours-dark');
+  });
+
   test('are left out, and taken in again by undoing', async () => {
     await shell.page.getByRole('option').nth(2).click();
     await shell.page.getByRole('button', { name: 'Leave out' }).click();
@@ -142,8 +154,14 @@ describe.each(someKinds)('the pictures of a dataset, in $kind', ({ prepare, open
     await page.getByRole('checkbox', { name: 'shore' }).click();
     await count('1 picture');
     await page.getByRole('button', { name: 'Clear all filters' }).click();
+    await page.getByRole('combobox', { name: 'Colour by' }).click();
+    await page.getByRole('option', { name: 'place', exact: true }).click();
+    const legend = page.getByRole('list', { name: 'Colours by place' });
+    await legend.getByText('meadow', { exact: true }).waitFor({ timeout: limitMs });
+    await page.getByRole('option', { name: /\.jpg, shore$/ }).waitFor({ timeout: limitMs });
     await page.keyboard.press('Control+z');
     await toast('Taken back');
+    await legend.waitFor({ state: 'detached', timeout: limitMs });
   });
 
   test('that cannot be read are listed with the reason and what could be read of them', async () => {

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { PictureError } from '../data';
 import {
+  attributeColumn,
   attributeValues,
   DEFAULT_THRESHOLD,
   facetsOf,
@@ -24,6 +25,7 @@ type PictureMethod =
   | 'pictures.rows'
   | 'pictures.facets'
   | 'pictures.attributeValues'
+  | 'pictures.attribute'
   | 'pictures.detail'
   | 'pictures.read';
 
@@ -48,6 +50,11 @@ export function pictureHandlers(shelf: DatasetShelf): Handlers<PictureMethod> {
       const values = attributeValues(shelf.get(id), filter, name, text);
       if (!values) throw noAttribute();
       return { total: values.length, values: values.slice(from, from + count) };
+    },
+    'pictures.attribute': ({ dataset: id, name, ids }) => {
+      const column = attributeColumn(shelf.get(id), name, ids);
+      if (!column) throw noAttribute();
+      return column;
     },
     'pictures.detail': ({ dataset: id, picture }) => {
       const dataset = shelf.get(id);

@@ -10,6 +10,7 @@ import {
   classIndex,
   count,
   datasetId,
+  float64Array,
   histogram,
   int32Array,
   MOST_PICTURES,
@@ -184,6 +185,17 @@ export const pictureMethods = {
   'pictures.attributeValues': {
     params: z.strictObject({ ...shown, name: text(200), text: text(200).optional(), ...slice }),
     result: z.object({ total: count, values: z.array(z.object({ value: z.string(), count: count })) }),
+  },
+  /**
+   * What to colour given pictures by, one entry per id: an attribute as places in `values` (−1: none), or as numbers (NaN: none).
+   * Errors: not-found (dataset or attribute).
+   */
+  'pictures.attribute': {
+    params: z.strictObject({ dataset: datasetId, name: text(200), ids: uint32Array({ maximum: MOST_ROWS }) }),
+    result: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('text'), values: z.array(z.string()), codes: int32Array() }),
+      z.object({ kind: z.literal('number'), numbers: float64Array() }),
+    ]),
   },
   /** All about one. Errors: not-found. */
   'pictures.detail': { params: z.strictObject({ dataset: datasetId, picture: pictureId }), result: pictureDetail },

@@ -104,6 +104,11 @@ test('a table gives classes, sides and attributes, and says what does not match'
     { value: 'Oslo', count: 2 },
     { value: 'Rome', count: 1 },
   ]);
+  const ids = Uint32Array.of(1, 0, 4);
+  const places = await served.call('pictures.attribute', { dataset, name: 'place', ids });
+  expect(places).toEqual({ kind: 'text', values: ['Rome', 'Oslo'], codes: Int32Array.of(0, 1, -1) });
+  const depths = await served.call('pictures.attribute', { dataset, name: 'depth', ids });
+  expect(depths).toEqual({ kind: 'number', numbers: Float64Array.of(NaN, 3, NaN) });
   await served.call('datasets.undo', { dataset, undo: outcome.undo });
   expect(await served.call('datasets.get', { dataset })).toMatchObject({
     classes: ['birds', 'fish'],

@@ -108,3 +108,22 @@ export function attributeValues(
     .filter(({ value }) => value.toLowerCase().includes(text.toLowerCase()))
     .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
 }
+
+export type AttributeColumn =
+  | { readonly kind: 'text'; readonly values: string[]; readonly codes: Int32Array }
+  | { readonly kind: 'number'; readonly numbers: Float64Array };
+
+/** One entry per picture; undefined: no such attribute. */
+export function attributeColumn(dataset: IndexedDataset, name: string, ids: Uint32Array): AttributeColumn | undefined {
+  const attribute = dataset.attribute(name);
+  if (!attribute) return undefined;
+  if (attribute.kind === 'number')
+    return { kind: 'number', numbers: Float64Array.from(ids, (id) => attribute.numbers[id] ?? NaN) };
+  const places = new Map<number, number>();
+  const codes = Int32Array.from(ids, (id) => {
+    const code = attribute.codes[id] ?? -1;
+    if (code >= 0 && !places.has(code)) places.set(code, places.size);
+    return places.get(code) ?? -1;
+  });
+  return { kind: 'text', values: [...places.keys()].map((code) => attribute.values[code]!), codes };
+}

@@ -22,7 +22,7 @@ export {
   type DuplicateGroup,
   type ShownGroups,
 } from './duplicates';
-export { attributeValues, facetsOf } from './facets';
+export { attributeColumn, attributeValues, facetsOf } from './facets';
 export type { Filter } from './filter';
 export { edgesBetween } from './histogram';
 export { keptOf, type KeepRule } from './keep-rule';

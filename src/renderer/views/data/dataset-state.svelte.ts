@@ -1,11 +1,13 @@
 import { engine, selection } from '../../state';
 import { plural } from '../../state/words';
 import { Changes } from './changes.svelte';
+import { CellColours } from './grid/cell-colours.svelte';
 import { ShownPictures } from './shown-pictures.svelte';
 
 /** What one sees of a dataset: kept while the program runs, so that other tabs and views lose nothing of it. */
 export class DatasetState {
   readonly shown: ShownPictures;
+  readonly colours: CellColours;
   readonly changes: Changes;
   /** The picture in the inspector. */
   current = $state<number>();
@@ -16,6 +18,7 @@ export class DatasetState {
 
   constructor(readonly dataset: string) {
     this.shown = new ShownPictures(dataset);
+    this.colours = new CellColours(dataset);
     this.changes = new Changes(dataset, () => void this.shown.refresh());
   }
 
