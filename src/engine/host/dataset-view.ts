@@ -24,6 +24,7 @@ export function datasetView(shelf: DatasetShelf, dataset: IndexedDataset): Datas
     opened: record.opened,
     ...counts,
     classes: record.classes,
+    classCount: counts.classCount ?? record.classes.length,
     labels: record.labels,
     attributes: record.attributes,
     holdOut: record.holdOut,

@@ -59,6 +59,8 @@ export const dataset = z.object({
   bytes: bytes,
   /** Sorted in code-unit order; a class's index is its place here. Empty: no labels. */
   classes: z.array(z.string()),
+  /** Classes with a picture that can be read. */
+  classCount: count,
   labels: labelSource,
   /** Columns of the table, beside path, label, split. */
   attributes: z.array(

@@ -103,6 +103,13 @@ test('broken pictures are left out with a reason, odd ones are used', async () =
   expect(groups.find(({ kind }) => kind === 'not-a-picture')).toMatchObject({ count: 2, unseen: 2, title: 'Not a picture' });
 });
 
+test('classes count that have a picture that can be read', async () => {
+  const folder = await twoClasses();
+  put(folder, 'frogs/page.jpg', '<!DOCTYPE html><html><body>Not found</body></html>');
+  const { dataset } = await indexed(folder);
+  expect(dataset.record).toMatchObject({ classes: ['birds', 'fish', 'frogs'], counts: { classCount: 2 } });
+});
+
 test('a cancelled scan keeps what it read, and goes on after the program started anew', async () => {
   const folder = temporaryFolder();
   for (let i = 0; i < 60; i++) put(folder, `${i}.png`, await picture(i, 64, 64).png().toBuffer());

@@ -257,6 +257,7 @@ export class IndexedDataset {
     const { flags, size, problems, class: classes } = this.columns;
     const counts = { pictures: 0, training: 0, heldOut: 0, leftOut: 0, unreadable: 0, bytes: 0, problems: 0, unseenProblems: 0 };
     const cover = new Map<number, number>();
+    const readable = new Set<number>();
     for (let i = 0; i < this.length; i++) {
       const flag = flags[i]!;
       if (!isListed(flag)) continue;
@@ -264,6 +265,7 @@ export class IndexedDataset {
         counts.problems++;
         if (!(flag & Flag.seen)) counts.unseenProblems++;
       }
+      if (!(flag & Flag.unreadable) && classes[i]! >= 0) readable.add(classes[i]!);
       if (flag & Flag.unreadable) counts.unreadable++;
       else if (flag & Flag.leftOut) counts.leftOut++;
       else {
@@ -281,7 +283,7 @@ export class IndexedDataset {
       .get(this.number, this.record.generation) as { all_: number; unseen: number };
     counts.problems += loose.all_;
     counts.unseenProblems += loose.unseen;
-    return { ...counts, cover: this.fillCover([...cover.values()]) };
+    return { ...counts, classCount: readable.size, cover: this.fillCover([...cover.values()]) };
   }
 
   /** With few classes, further pictures spread over the set. */

@@ -60,6 +60,8 @@ const record = z.object({
     bytes: z.number(),
     problems: z.number(),
     unseenProblems: z.number(),
+    /** With a picture that can be read; older libraries have none. */
+    classCount: z.number().optional(),
     cover: z.array(z.number()),
   }),
   duplicateGroups: z.number().nullable(),
@@ -77,6 +79,7 @@ export const NO_COUNTS: DatasetRecord['counts'] = {
   bytes: 0,
   problems: 0,
   unseenProblems: 0,
+  classCount: 0,
   cover: [],
 };
 
