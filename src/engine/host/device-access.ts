@@ -11,8 +11,9 @@ import type { DeviceAccess, Warnings } from './host-context';
 const speedSchema = z.record(z.string(), z.object({ flopsPerSecond: z.number().positive(), measuredAt: z.number() }));
 export type Speed = z.infer<typeof speedSchema>[string];
 
-/** Waits before a device that was lost is opened again, in milliseconds. */
+/** Waits before a device that is not there is looked for again, in milliseconds: a driver that was reset is back after the first ones. */
 const WAITS = [500, 2000, 8000];
+const LATER_MS = 30_000;
 
 /** A form that is being filled in should not see other numbers all the time. */
 const FREE_MEMORY_AGE_MS = 10_000;
@@ -37,6 +38,8 @@ export class HostDevice implements DeviceAccess {
   /** Set while a run is going. */
   betweenSteps: BetweenSteps | undefined;
   private opening: Promise<OpenDevice> | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private tries = 0;
   /** The setting by which it was opened. */
   private openedFor: string | null = null;
   private speeds: z.infer<typeof speedSchema> = {};
@@ -75,10 +78,11 @@ export class HostDevice implements DeviceAccess {
     return this.adapters;
   }
 
-  /** Opens the device of the settings, if another one is open. Not while a run is going. */
+  /** Opens the device of the settings, if another one is open, or none could be. Not while a run is going. */
   applyChoice(): void {
     const { current } = this;
     const { device } = this.settings.current;
+    if (!current && this.problem !== undefined) void this.open().catch(() => undefined);
     if (!current || this.openedFor === device) return;
     if (device === current.adapter.name) {
       this.openedFor = device;
@@ -170,6 +174,7 @@ export class HostDevice implements DeviceAccess {
 
   close(): void {
     this.closed = true;
+    clearTimeout(this.retry);
     this.current?.gpu.close();
     this.current = undefined;
   }
@@ -192,6 +197,10 @@ export class HostDevice implements DeviceAccess {
       this.openedFor = device;
       this.problem = undefined;
       this.lost = false;
+      this.tries = 0;
+      clearTimeout(this.retry);
+      this.retry = undefined;
+      this.warnings.over('device-lost');
       void gpu.lost.then((error) => this.wasLost(opened, error.message));
       this.changed();
       return opened;
@@ -228,20 +237,27 @@ export class HostDevice implements DeviceAccess {
       actions: [{ kind: 'choose-device' }],
     });
     this.changed();
-    void this.openAgain();
+    this.seek();
   }
 
-  private async openAgain(): Promise<void> {
-    for (const wait of WAITS) {
-      await new Promise((resolve) => setTimeout(resolve, wait).unref());
-      if (this.closed || this.current) return;
-      try {
-        await this.opened();
-        this.warnings.over('device-lost');
-        return;
-      } catch {
-        // Perhaps later.
-      }
+  /** Looks for a device that is not there until it is, however long that takes. */
+  seek(): void {
+    if (this.retry || this.opening || this.current || this.closed) return;
+    this.retry = setTimeout(() => void this.tryAgain(), WAITS[this.tries++] ?? LATER_MS).unref();
+  }
+
+  private async tryAgain(): Promise<void> {
+    this.retry = undefined;
+    const isOpen = await this.opened().then(
+      () => true,
+      () => false,
+    );
+    if (isOpen) return;
+    if (this.lost && this.tries >= WAITS.length) {
+      // It is no longer a matter of seconds: what there is to do is said by the problem.
+      this.lost = false;
+      this.changed();
     }
+    this.seek();
   }
 }

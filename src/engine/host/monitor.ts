@@ -63,7 +63,7 @@ export function monitorArea(services: HostServices): Area {
     telling.set(run, turn);
     return turn;
   };
-  desk.onEvent((run, { event }) => {
+  desk.carrier.onEvent((run, { event }) => {
     if (event === 'saving' || event === 'checkpoint') void tellInTurn(run);
   });
 

@@ -4,7 +4,7 @@ import type { Area } from './host-context';
 import { notFound } from './host-error';
 import type { HostServices } from './services';
 
-export function queueArea({ desk }: HostServices): Area {
+export function queueArea({ desk, device }: HostServices): Area {
   const present = () => desk.queueValue();
   return {
     handlers: {
@@ -27,6 +27,7 @@ export function queueArea({ desk }: HostServices): Area {
       },
       'queue.hold': async ({ held }) => {
         await desk.queue.hold(held);
+        if (!held) void device.open().catch(() => undefined);
         return present();
       },
     },

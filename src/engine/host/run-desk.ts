@@ -1,21 +1,18 @@
-/** The runs of the library at work: the list, the queue, and the one that is going in this process. */
-import { setTimeout as sleep } from 'node:timers/promises';
+/** The runs of the library at work: the list, the queue, and what is told of the one that is going (`run-carrier.ts`). */
 import type { Problem } from '../data';
-import { UserError } from '../errors';
-import { GpuLostError } from '../gpu';
-import { flopsPerPicture, modelTitle } from '../ibot';
-import { JobQueue, type JobOutcome, type LibraryFolders, type Orphan, type StoredJob } from '../jobs';
+import { flopsPerPicture } from '../ibot';
+import { JobQueue, type LibraryFolders, type Orphan, type StoredJob } from '../jobs';
 import type { EngineStatus, Queue, RunSummary } from '../protocol';
-import { LOOKING_SHARE, resumeTraining, RunEndedError, type RunControl, type RunEvent } from '../runs';
-import { VERSION } from '../version';
+import { LOOKING_SHARE, RunEndedError } from '../runs';
 import type { HostDevice } from './device-access';
 import type { HostContext, RunsAtWork } from './host-context';
-import { LiveRun } from './live-run';
+import type { LiveRun } from './live-run';
 import { RecordedWarnings } from './recorded-warnings';
+import { RunCarrier, type CarriersDesk } from './run-carrier';
 import type { RunEntry } from './run-entry';
 import { RunRegistry } from './run-registry';
 import { finite, summaryOf } from './run-summary';
-import { failureOf, warningOf, watchData, watchDisk } from './run-warnings';
+import { QUEUE_WAITS, watchData, watchDisk } from './run-warnings';
 import type { SettingsStore } from './settings';
 import type { TopicHub } from './topic-hub';
 import type { WarningList } from './warning-list';
@@ -34,41 +31,38 @@ export interface RunDeskParts {
 const LOOK_MS = 1000;
 const IDLE_LOOK_MS = 5000;
 const WATCH_MS = 10_000;
-const MOST_LOSSES = 3;
-/** Before a run tries a lost device again. */
-const LOSS_WAIT_MS = 1000;
 
-export class RunDesk implements RunsAtWork {
+export class RunDesk implements RunsAtWork, CarriersDesk {
   readonly registry: RunRegistry;
   readonly queue: JobQueue;
   readonly recorded: RecordedWarnings;
-  live: LiveRun | undefined;
+  readonly carrier: RunCarrier;
   /** Found when the engine began. */
   orphans: (Orphan & { lastStep: number })[] = [];
   private context: HostContext | undefined;
-  private readonly listeners = new Set<(run: string, event: RunEvent) => void>();
   private readonly timers: NodeJS.Timeout[] = [];
   private lookedAt = 0;
-  private losses = { run: '', step: -1, count: 0 };
-  /** Folder of the run that lost its device, until it goes on: its record says that it failed. */
-  private goesOnAgain: string | undefined;
   private ending = false;
   private readonly told = new Map<string, string>();
-  /** Why runs ended in this process, by folder: their records may not say, as a full disk took no more. */
-  private readonly failures = new Map<string, string>();
 
   constructor(private readonly parts: RunDeskParts) {
-    const { library, report, settings, options } = parts;
+    const { library, report, settings, device, options } = parts;
     this.registry = new RunRegistry(library);
     this.recorded = new RecordedWarnings(parts.warnings);
+    this.carrier = new RunCarrier(parts, this);
     this.queue = new JobQueue({
       library,
-      carryOut: (job, control) => this.carryOut(job, control),
+      mayBegin: () => this.carrier.mayBegin(),
+      carryOut: (job, control) => this.carrier.carryOut(job, control),
       savedStep: async ({ run }) => (await this.registry.refreshOne(run)).record?.step ?? 0,
       changed: () => this.queueChanged(),
       defect: report,
       share: () => (settings.current.whileLooking === 'pause' ? 1 : LOOKING_SHARE),
       ...(options.lookEvery === undefined ? {} : { lookEvery: options.lookEvery }),
+    });
+    device.onChange(() => {
+      if (device.current) this.queue.look();
+      parts.hub.emit('queue', undefined, this.queueValue());
     });
   }
 
@@ -89,9 +83,8 @@ export class RunDesk implements RunsAtWork {
     );
   }
 
-  /** What the run that is going tells, and other runs of this process. */
-  onEvent(listener: (run: string, event: RunEvent) => void): void {
-    this.listeners.add(listener);
+  get live(): LiveRun | undefined {
+    return this.carrier.live;
   }
 
   get running(): { run: string; dataset: string | null } | undefined {
@@ -131,9 +124,9 @@ export class RunDesk implements RunsAtWork {
 
   summary(entry: RunEntry): RunSummary {
     const job = this.queue.present.jobs.find(({ folder }) => folder === entry.folder);
-    const isOurs = this.live?.folder === entry.folder || (job?.state === 'running' && this.goesOnAgain === entry.folder);
+    const isOurs = this.carrier.isAt(entry.folder, job);
     const isPaused = isOurs && (this.queue.going?.control.isPaused ?? false);
-    return summaryOf(entry, { job, isOurs, isPaused, failure: this.failures.get(entry.folder), dataset: this.datasetOf(entry) });
+    return summaryOf(entry, { job, isOurs, isPaused, failure: this.carrier.failure(entry.folder), dataset: this.datasetOf(entry) });
   }
 
   /** Of the datasets that are there: the one it was made from, else the one that reads its folder. */
@@ -152,15 +145,17 @@ export class RunDesk implements RunsAtWork {
 
   queueValue(): Queue {
     const { jobs, held } = this.queue.present;
+    const device = this.parts.device.current;
+    const goesOn = !held && device !== undefined;
     let at: number | null = Date.now();
     const shown = jobs.map((job): Queue['jobs'][number] => {
       const { job: id, kind, run, detail, state, owner, progress } = job;
       const secondsLeft = job.secondsLeft ?? this.estimate(job);
-      const beginsAt = state === 'waiting' && !held ? at : null;
+      const beginsAt = state === 'waiting' && goesOn ? at : null;
       at = at === null || secondsLeft === null || state === 'paused' ? null : at + secondsLeft * 1000;
       return { job: id, kind, run, detail, state, owner, progress, secondsLeft, beginsAt };
     });
-    return { jobs: shown, held, endsAt: jobs.length > 0 && !held ? at : null, device: this.parts.device.current?.adapter.name ?? null };
+    return { jobs: shown, held, endsAt: jobs.length > 0 && goesOn ? at : null, device: device?.adapter.name ?? null };
   }
 
   /** Seconds that a run takes that has not begun, or just has: by its own speed before, else by the arithmetic of its shapes. */
@@ -205,98 +200,22 @@ export class RunDesk implements RunsAtWork {
     await this.queue.close(ending);
   }
 
-  private async carryOut(job: StoredJob, control: RunControl): Promise<JobOutcome> {
-    const { device, options, warnings } = this.parts;
-    const entry = await this.registry.refreshOne(job.run);
-    const dataset = this.datasetOf(entry)?.id ?? null;
-    const picturesNow = dataset === null ? undefined : this.context!.datasets.folderOf(dataset);
-    const live = new LiveRun(job.run, job.folder, dataset);
-    this.live = live;
-    this.goesOnAgain = undefined;
-    this.failures.delete(job.folder);
-    warnings.overForRun(job.run);
-    this.tell([entry]);
-    this.tellStatus();
-    try {
-      const gpu = await device.open();
-      device.betweenSteps = (work) => control.between(work);
-      await resumeTraining({
-        folder: job.folder,
-        gpu,
-        control,
-        panels: true,
-        version: VERSION,
-        ...(picturesNow === undefined ? {} : { picturesNow }),
-        onEvent: (event) => this.take(live, entry, event),
-        ...(options.kernelCache === undefined ? {} : { kernelCache: options.kernelCache }),
-        ...(options.decodeThreads === undefined ? {} : { decodeThreads: options.decodeThreads }),
-        ...(options.workerEntry === undefined ? {} : { workerEntry: options.workerEntry }),
-      });
-      return 'over';
-    } catch (error) {
-      if (!this.wasLost(job, live, error)) {
-        this.failed(job, live, error);
-        return 'over';
-      }
-      this.goesOnAgain = job.folder;
-      live.stage = 'waiting';
-      device.betweenSteps = undefined;
-      await sleep(LOSS_WAIT_MS, undefined, { signal: control.signal }).catch(() => undefined);
-      return control.signal.aborted ? 'over' : 'again';
-    } finally {
-      device.betweenSteps = undefined;
-      this.live = undefined;
-      this.workers = undefined;
-      device.applyChoice();
-      await control.end();
-      this.tell([await this.registry.refreshOne(job.run)]);
-      this.tellStatus();
-    }
+  progress(share: number, secondsLeft: number | null, detail: string): void {
+    this.queue.progress(share, secondsLeft, detail);
+    this.parts.hub.emit('queue', undefined, this.queueValue());
   }
 
-  private take(live: LiveRun, entry: RunEntry, event: RunEvent): void {
-    live.take(event);
-    const { warnings } = this.parts;
-    const { recipe, sizes } = entry.record!;
-    if (event.event === 'warning') warnings.raise(warningOf(event, live.run, live.dataset));
-    if (event.event === 'bad-pictures') this.noteBroken(live, event.pictures);
-    if (event.event === 'step') {
-      const epochs = Math.ceil(sizes.steps / sizes.stepsPerEpoch);
-      const detail = `${modelTitle(recipe)} on ${this.summaryName(entry)}, epoch ${event.epoch} of ${epochs}`;
-      this.queue.progress(event.step / sizes.steps, live.secondsLeft(sizes.steps), detail);
-      this.parts.hub.emit('queue', undefined, this.queueValue());
-    }
-    for (const listener of this.listeners) listener(live.run, event);
+  picturesOf(dataset: string): string | undefined {
+    return this.context!.datasets.folderOf(dataset);
   }
 
-  private noteBroken({ dataset }: LiveRun, pictures: readonly Problem[]): void {
-    if (dataset === null) return;
+  noteBroken(dataset: string, pictures: readonly Problem[]): void {
     try {
       this.context!.datasets.noteBroken(dataset, pictures);
     } catch (error) {
       // Training goes on whatever becomes of the list.
       this.parts.report(error);
     }
-  }
-
-  private summaryName(entry: RunEntry): string {
-    return this.datasetOf(entry)?.name ?? entry.notes.datasetName ?? 'a folder';
-  }
-
-  /** A lost device comes back, and the run goes on then; not where it is lost at the same place again and again. */
-  private wasLost({ run }: StoredJob, { savedStep }: LiveRun, error: unknown): boolean {
-    if (!(error instanceof GpuLostError) || this.ending) return false;
-    const step = savedStep ?? 0;
-    const count = this.losses.run === run && this.losses.step === step ? this.losses.count + 1 : 1;
-    this.losses = { run, step, count };
-    return count < MOST_LOSSES;
-  }
-
-  private failed(job: StoredJob, live: LiveRun, error: unknown): void {
-    const { warnings, report } = this.parts;
-    if (!(error instanceof UserError)) report(error);
-    this.failures.set(job.folder, error instanceof Error ? error.message : String(error));
-    warnings.raise(failureOf(error, job.run, live.savedStep !== null));
   }
 
   private tellGivenUp({ run }: StoredJob): void {
@@ -314,6 +233,7 @@ export class RunDesk implements RunsAtWork {
   }
 
   private queueChanged(): void {
+    if (!this.queue.present.jobs.some(({ state }) => state === 'waiting')) this.parts.warnings.over(QUEUE_WAITS);
     this.parts.hub.emit('queue', undefined, this.queueValue());
     if (this.context) this.tell(this.registry.all);
   }
@@ -332,10 +252,7 @@ export class RunDesk implements RunsAtWork {
     const { warnings, options } = this.parts;
     if (!live) return;
     const workers = this.registry.find(live.run)?.record?.recipe.workers || this.parts.settings.state.workers.automatic;
-    watchData(live, options.decodeThreads ?? this.workers ?? workers, warnings);
+    watchData(live, options.decodeThreads ?? this.carrier.workers ?? workers, warnings);
     if (live.checkpointBytes > 0) await watchDisk(live, warnings);
   }
-
-  /** Threads as they were set for the run that is going (`runs.adjust`). */
-  workers: number | undefined;
 }

@@ -38,7 +38,7 @@ export async function runDetail({ desk, device }: HostServices, entry: RunEntry)
     baselines: baselinesOf(entry),
     saved: await savedOf(entry),
     badPictures: await badPicturesOf(entry.folder),
-    failure: await failureOf(entry, summary.reason),
+    failure: summary.state === 'failed' ? await failureOf(entry, summary.reason) : null,
   };
 }
 
@@ -113,7 +113,6 @@ interface Diagnosis {
 
 async function failureOf(entry: RunEntry, reason: string | null): Promise<RunDetail['failure']> {
   const record = entry.record!;
-  if (record.state !== 'failed') return null;
   const [diagnosis, stored] = await Promise.all([
     readFile(join(entry.folder, 'diagnosis.json'), 'utf8')
       .then((text) => JSON.parse(text) as Diagnosis)

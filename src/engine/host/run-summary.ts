@@ -30,7 +30,8 @@ export function runStateOf(entry: RunEntry, { job, isOurs, isPaused, failure }: 
   if (job?.state === 'waiting' && job.owner === 'workbench') return 'queued';
   // One that goes on says so in its record once it is prepared.
   if (entry.heldElsewhere) return state === 'finished' ? 'finished' : 'running';
-  if (state === 'running') return failure === undefined ? 'interrupted' : 'failed';
+  if (failure !== undefined && (state === 'queued' || state === 'running')) return 'failed';
+  if (state === 'running') return 'interrupted';
   // Made, and taken out of the queue before it began.
   return state === 'queued' ? 'stopped' : state;
 }

@@ -32,6 +32,19 @@ export function warningOf(
   return { code, severity: NOTES.includes(code) ? 'note' : 'warning', title: TITLES[code], message, run, actions };
 }
 
+export const QUEUE_WAITS = 'queue-waits';
+
+/** Runs wait, and there is no device to begin them on. */
+export const queueWaits = (problem: string): NewWarning => ({
+  code: QUEUE_WAITS,
+  severity: 'error',
+  title: 'The queue waits for a graphics device.',
+  message:
+    `${problem} The device is looked for again every half minute, and the runs that wait begin when it is there: see that it is ` +
+    'connected and that its driver is installed, or choose another device in the settings.',
+  actions: [{ kind: 'choose-device' }],
+});
+
 /** A run ended by itself, and not well. */
 export function failureOf(error: unknown, run: string, canContinue: boolean): NewWarning {
   const message = error instanceof Error ? error.message : String(error);

@@ -141,7 +141,7 @@ export function runsArea(services: HostServices): Area {
       'runs.continue': ({ run }) => goOn(run),
       'runs.adjust': ({ run, workers }) => {
         if (!controlOf(run, 'changed').setWorkers(workers)) throw new UserError(`${run} is still being prepared: try again in a moment.`);
-        desk.workers = workers;
+        desk.carrier.workers = workers;
         warnings.over('slow-data', { run });
         return summaryOf(run);
       },

@@ -198,7 +198,8 @@ export class JobQueue {
     return found;
   }
 
-  private look(): void {
+  /** Begins the next job, if its turn has come. */
+  look(): void {
     if (this.closing || !this.timer) return;
     this.looking ??= this.lookNow()
       .catch(this.options.defect)
@@ -210,7 +211,7 @@ export class JobQueue {
     if ((await this.file.changedAt()) !== this.seenAt) await this.refresh();
     if (this.going || this.closing) return;
     const next = this.queue.jobs.find(({ state, owner }) => state === 'waiting' && owner === 'workbench');
-    if (!next || this.queue.held || working(this.queue)) return;
+    if (!next || this.queue.held || working(this.queue) || this.options.mayBegin?.() === false) return;
     const begun = await this.file.change((queue) => {
       const job = queue.jobs.find(({ state, owner }) => state === 'waiting' && owner === 'workbench');
       if (!job || !isNext(queue, job.job)) return undefined;

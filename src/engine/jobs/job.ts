@@ -2,13 +2,15 @@ import type { RunControl } from '../runs';
 import type { LibraryFolders } from './library';
 import type { StoredJob, StoredQueue } from './queue-file';
 
-/** over: whatever became of it · again: it goes on at once, before all others. */
+/** over: whatever became of it · again: it goes on as soon as that is possible, before all others. */
 export type JobOutcome = 'over' | 'again';
 
 export interface JobQueueOptions {
   library: LibraryFolders;
   /** Carries a job out to its end. It never rejects; what became of the run stands in its record. */
   carryOut: (job: StoredJob, control: RunControl) => Promise<JobOutcome>;
+  /** Whether there is something to carry jobs out on; `look` is called when there is. */
+  mayBegin?: () => boolean;
   /** Step of the last checkpoint, 0 for none. */
   savedStep: (job: StoredJob) => Promise<number>;
   /** Something about the queue is different, also by another process. */

@@ -21,8 +21,8 @@ export type WarningAction = z.infer<typeof warningAction>;
 
 export const warning = z.object({
   id: count,
-  /** What it is about, for icons and tests: `slow-data`, `disk-nearly-full`, `device-lost`, `engine-restarted`, `dataset-gone`,
-   * `labels-unread`, and the codes of a run's warnings (`WarningCode` in runs/events.ts). Others may come. */
+  /** What it is about, for icons and tests: `slow-data`, `disk-nearly-full`, `device-lost`, `queue-waits`, `engine-restarted`,
+   * `dataset-gone`, `labels-unread`, and the codes of a run's warnings (`WarningCode` in runs/events.ts). Others may come. */
   code: z.string(),
   severity: z.enum(['note', 'warning', 'error']),
   /** The first sentence, set in bold: what happened. */

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { UserError } from '../../../src/engine/errors';
-import { JobQueue, libraryOfRun, openLibrary, QueueFile, waitForTurn, type LibraryFolders, type StoredJob } from '../../../src/engine/jobs';
+import { JobQueue, type JobOutcome, libraryOfRun, openLibrary, QueueFile, waitForTurn, type LibraryFolders, type StoredJob } from '../../../src/engine/jobs';
 import { ownHolder, type RunControl } from '../../../src/engine/runs';
 import { builtEngine } from '../../support/built-engine';
 import { temporaryFolder } from '../../support/temporary-folder';
@@ -186,6 +186,38 @@ describe('the queue of the workbench', () => {
     expect(jobs).toMatchObject([{ run: 'b' }, { run: 'a', state: 'paused', byShutdown: false }]);
     expect(ran).toEqual(['b']);
     expect(await queue.unpause('/a')).toBe(true);
+    await queue.close('discard');
+  });
+
+  test('lets a job that goes on again come first, and begins none while there is nothing to carry it out on', async () => {
+    const folders = await library();
+    const outcomes: JobOutcome[] = ['again', 'over', 'over'];
+    const ran: string[] = [];
+    let isThere = true;
+    const queue = new JobQueue({
+      ...{ library: folders, savedStep: () => Promise.resolve(0), changed: () => undefined, share: () => 0.1, lookEvery: 20 },
+      mayBegin: () => isThere,
+      carryOut: ({ run }) => {
+        ran.push(run);
+        isThere = outcomes[0] !== 'again';
+        return Promise.resolve(outcomes.shift()!);
+      },
+      defect: (error) => {
+        throw error;
+      },
+    });
+    await queue.open();
+    for (const run of ['a', 'b']) await add(queue, run);
+    queue.start();
+    const stored = new QueueFile(folders.queue);
+    await until(async () => ran.length === 1 && (await stored.read()).jobs[0]!.holder === null);
+    expect((await stored.read()).jobs).toMatchObject([{ run: 'a', state: 'waiting' }, { run: 'b', state: 'waiting' }]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(ran).toEqual(['a']);
+    isThere = true;
+    queue.look();
+    await until(async () => (await names(folders)).length === 0);
+    expect(ran).toEqual(['a', 'a', 'b']);
     await queue.close('discard');
   });
 

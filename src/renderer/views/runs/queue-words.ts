@@ -18,7 +18,10 @@ export function dayAndClock(time: number, now = Date.now()): string {
 
 type Waiting = Pick<Job, 'state' | 'secondsLeft' | 'beginsAt'>;
 
-/** What is known of a job's time: "3 h 27 min left", "begins about 18:31, takes 24 min". */
+/**
+ * What is known of a job's time: "3 h 27 min left", "begins about 18:31, takes 24 min".
+ * @param held nothing new begins now
+ */
 export function timeWords({ state, secondsLeft, beginsAt }: Waiting, held: boolean, now = Date.now()): string {
   if (state === 'running') return secondsLeft === null ? 'has just begun' : `${duration(secondsLeft)} left`;
   if (state === 'paused') return secondsLeft === null ? 'paused' : `paused, ${duration(secondsLeft)} left`;
