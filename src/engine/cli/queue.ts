@@ -37,7 +37,7 @@ export function registerQueue(program: Command): void {
       const queue = await file.read();
       const jobs = queue.jobs.filter((job) => job.owner === 'workbench' || isHeld(job));
       if (json) {
-        const shown = jobs.map(({ holder, byShutdown: _byShutdown, ...job }) => ({ ...job, processId: holder?.pid ?? null }));
+        const shown = jobs.map(({ holder, ...job }) => ({ ...job, processId: holder?.pid ?? null }));
         console.log(JSON.stringify({ held: queue.held, jobs: shown }, null, 2));
       } else console.log(describe({ ...queue, jobs }).join('\n'));
     });

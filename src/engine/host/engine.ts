@@ -55,15 +55,12 @@ export function engineArea(services: HostServices): Area {
   };
 }
 
-async function recover(services: HostServices, reason: string, detail: string | undefined): Promise<Result<'engine.recover'>> {
+function recover(services: HostServices, reason: string, detail: string | undefined): Result<'engine.recover'> {
   const { desk, warnings } = services;
   const orphan = desk.orphans.find(({ givenUp }) => !givenUp);
-  // What was paused because the engine was asked to end goes on now that it was started again.
-  const asked = desk.queue.present.jobs.filter(({ byShutdown }) => byShutdown);
-  for (const { folder } of asked) await desk.queue.unpause(folder);
   desk.orphans = [];
-  const job = orphan?.job ?? asked[0];
-  const fromStep = orphan?.fromStep ?? (job && (await desk.registry.refreshOne(job.run)).record?.step) ?? 0;
+  const job = orphan?.job;
+  const fromStep = orphan?.fromStep ?? 0;
   const stepsAgain = Math.max(0, (orphan?.lastStep ?? fromStep) - fromStep);
   const again = stepsAgain === 0 ? '' : `; ${stepsAgain.toLocaleString('en')} steps are computed again`;
   warnings.raise({

@@ -80,7 +80,6 @@ export class JobQueue {
         secondsLeft: null,
         lastFrom: 0,
         attempts: 0,
-        byShutdown: false,
       };
       queue.jobs.push(job);
       return job.job;
@@ -151,7 +150,7 @@ export class JobQueue {
     const found = await this.file.change((queue) => {
       const job = queue.jobs.find((each) => each.folder === folder && each.state === 'paused' && !isHeld(each));
       if (!job) return false;
-      Object.assign(job, { state: 'waiting', holder: null, beat: Date.now(), byShutdown: false });
+      Object.assign(job, { state: 'waiting', holder: null, beat: Date.now() });
       const rest = queue.jobs.filter((each) => each !== job);
       rest.splice(rest.filter((each) => each.state !== 'waiting').length, 0, job);
       queue.jobs = rest;
@@ -177,9 +176,8 @@ export class JobQueue {
     await this.file.change((queue) => {
       const job = queue.jobs.find((each) => each.job === going.job.job);
       if (!job) return;
-      // What somebody paused stays so until somebody lets it go on.
-      if (job.state === 'paused') Object.assign(job, { holder: null, byShutdown: false });
-      else if (mode === 'save') Object.assign(job, { state: 'paused', holder: null, byShutdown: true });
+      // What somebody paused, or had saved, stays so until somebody lets it go on.
+      if (job.state === 'paused' || mode === 'save') Object.assign(job, { state: 'paused', holder: null });
       // With the holder gone it is an orphan to the next process.
       else Object.assign(job, { state: 'running', attempts: 0 });
     });

@@ -26,8 +26,6 @@ const storedJob = z.object({
   /** Step that it went on from last, and how often it did from there: one that ends the process each time is given up. */
   lastFrom: z.number().int().nonnegative(),
   attempts: z.number().int().nonnegative(),
-  /** Paused because the engine was asked to end: it goes on when the engine is started by what asked. */
-  byShutdown: z.boolean().default(false),
 });
 export type StoredJob = z.infer<typeof storedJob>;
 

@@ -33,7 +33,7 @@ export async function waitForTurn(library: LibraryFolders, request: TurnRequest)
   const holder = ownHolder();
   const mine = await file.change((queue) => {
     const job = queue.next++;
-    const place = { progress: 0, secondsLeft: null, lastFrom: 0, attempts: 0, byShutdown: false };
+    const place = { progress: 0, secondsLeft: null, lastFrom: 0, attempts: 0 };
     const common = { job, kind: 'train' as const, run, folder, detail, owner: 'command-line' as const, holder };
     queue.jobs.push({ ...common, state: 'waiting', beat: Date.now(), ...place });
     return job;

@@ -77,8 +77,8 @@ export const engineMethods = {
   },
   /**
    * Ends the engine's process after its answer. `save`: running work finishes its step and saves first (seconds; runs
-   * become `paused` and go on by themselves when the engine next starts with `engine.recover`); `discard`: runs end at once,
-   * as `stopped`, with the checkpoints they have. Errors: user (saving failed, for instance a full disk; then nothing ends).
+   * become `paused` until somebody lets them go on); `discard`: runs end at once, as `stopped`, with the checkpoints they have.
+   * Errors: user (saving failed, for instance a full disk; then nothing ends).
    */
   'engine.shutdown': { params: z.strictObject({ runs: z.enum(['save', 'discard']) }), result: done },
   /**

@@ -80,6 +80,8 @@ describe('an engine that is asked to end', () => {
     expect(await first.ended).toBe(0);
     const second = child(library);
     const again = await second.ready;
+    // Also where an engine crashes in the next session: it was paused by somebody.
+    expect(await again.call('engine.recover', { reason: 'Ended by signal 9.' })).toBeNull();
     const paused = await again.call('runs.get', { run: 'asked' });
     expect(paused).toMatchObject({ state: 'paused', checkpoints: 1 });
     expect((await again.call('runs.resume', { run: 'asked' })).state).toMatch(/queued|running/);

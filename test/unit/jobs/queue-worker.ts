@@ -19,7 +19,6 @@ for (let i = 0; i < Number(count); i++) {
       secondsLeft: null,
       lastFrom: 0,
       attempts: 0,
-      byShutdown: false,
     });
   });
 }

@@ -153,7 +153,7 @@ describe('the queue of the workbench', () => {
     await add(first, 'a');
     await until(() => first.going);
     await first.close('save');
-    expect((await new QueueFile(folders.queue).read()).jobs).toMatchObject([{ run: 'a', state: 'paused', holder: null, byShutdown: true }]);
+    expect((await new QueueFile(folders.queue).read()).jobs).toMatchObject([{ run: 'a', state: 'paused', holder: null }]);
     const { queue, ran } = openQueue(folders);
     expect(await queue.open()).toEqual([]);
     queue.start();
@@ -183,7 +183,7 @@ describe('the queue of the workbench', () => {
     await add(queue, 'b');
     await until(() => ran.length > 0);
     const { jobs } = await new QueueFile(folders.queue).read();
-    expect(jobs).toMatchObject([{ run: 'b' }, { run: 'a', state: 'paused', byShutdown: false }]);
+    expect(jobs).toMatchObject([{ run: 'b' }, { run: 'a', state: 'paused' }]);
     expect(ran).toEqual(['b']);
     expect(await queue.unpause('/a')).toBe(true);
     await queue.close('discard');
