@@ -82,7 +82,7 @@ function makeHandlers({ settings, supervisor, engine, closing }: DesktopParts): 
         throw new Error(`Nothing can be written to ${folder}: choose a folder of your own.`);
       });
       settings.library = folder;
-      supervisor.restart('Another library was opened.');
+      supervisor.replace('Another library was opened.');
       return null;
     },
     'desktop.restartEngine': () => {

@@ -11,6 +11,9 @@ const soundAfterMs = 60_000;
 const savingLimitMs = 65_000;
 const silentLimitMs = 5000;
 
+/** Before anything has ended. */
+const atFirst: EngineSupervision = { state: 'starting', restarts: 0, reason: null, detail: null, at: null, refusal: null, recovered: null };
+
 /** Hears what happens, one line each; `where` is engine, window, server … */
 export interface SupervisionLog {
   write(where: string, text: string): void;
@@ -22,7 +25,7 @@ export type StateListener = (state: EngineSupervision, before: EngineSupervision
 /** Keeps one engine alive: starts it, notices that it ended or hangs, starts it again, and says how it is. */
 export class Supervisor {
   #engine: EngineProcess | undefined;
-  #state: EngineSupervision = { state: 'starting', restarts: 0, reason: null, detail: null, at: null, refusal: null, recovered: null };
+  #state = atFirst;
   /** What the engine said of why it cannot begin. */
   #refusal: string | undefined;
   #failures = 0;
@@ -31,6 +34,7 @@ export class Supervisor {
   #listenedAt = Date.now();
   #retry: NodeJS.Timeout | undefined;
   #closing = false;
+  #isReplaced = false;
   readonly #heartbeat: NodeJS.Timeout;
   readonly #stateListeners = new Set<StateListener>();
   readonly #messageListeners = new Set<(client: number, message: unknown) => void>();
@@ -104,6 +108,13 @@ export class Supervisor {
     this.#change({ state: 'restarting' });
   }
 
+  /** As `restart`, but the next one goes on with nothing of this one, such as one of another library: it counts as the first. */
+  replace(reason: string): void {
+    if (this.#engine) this.#isReplaced = true;
+    else this.#change(atFirst);
+    this.restart(reason);
+  }
+
   /** What went on after the last restart. */
   setRecovered(recovered: EngineSupervision['recovered']): void {
     this.#change({ recovered });
@@ -146,9 +157,16 @@ export class Supervisor {
     this.#engine = undefined;
     this.log.write('engine', reason);
     if (this.#closing) return;
-    if (this.#refusal !== undefined) {
-      this.#change({ state: 'stopped', refusal: this.#refusal });
-      this.#refusal = undefined;
+    const refusal = this.#refusal;
+    this.#refusal = undefined;
+    if (this.#isReplaced) {
+      this.#isReplaced = false;
+      this.#change(atFirst);
+      this.start();
+      return;
+    }
+    if (refusal !== undefined) {
+      this.#change({ state: 'stopped', refusal });
       return;
     }
     if (Date.now() - this.#startedAt > soundAfterMs) this.#failures = 0;
