@@ -1,6 +1,6 @@
 /**
  * `npm run performance [-- start grid monitor training]`: measures how fast the window is and what it costs the engine, prints it,
- * and writes it to docs/performance.md. On a machine that does nothing else; a quarter of an hour for all parts.
+ * and writes it to docs/performance.md. On a machine that does nothing else; twenty minutes for all parts on two cores.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';

@@ -3,7 +3,7 @@ import type { Menu, Notification, Tray } from 'electron';
 import type { ElectronApplication } from 'playwright-core';
 
 interface Watching {
-  ibotWatch: {
+  ibotWatch?: {
     blockers: number[];
     notifications: Notification[];
     tray: { icon: Tray; menu: Menu | null } | undefined;
@@ -14,8 +14,8 @@ interface Watching {
 /** Before anything is asked. Where the system takes no notifications, they are only written down. */
 export async function watchSystem(app: ElectronApplication) {
   await app.evaluate(({ Notification: Notifications, powerSaveBlocker, shell, Tray: Trays }) => {
-    const known: Watching['ibotWatch'] = { blockers: [], notifications: [], tray: undefined, shown: [] };
-    (globalThis as unknown as Watching).ibotWatch = known;
+    const known: NonNullable<Watching['ibotWatch']> = { blockers: [], notifications: [], tray: undefined, shown: [] };
+    (globalThis as Watching).ibotWatch = known;
     const begin = powerSaveBlocker.start.bind(powerSaveBlocker);
     powerSaveBlocker.start = (kind) => {
       const id = begin(kind);
@@ -40,25 +40,25 @@ export async function watchSystem(app: ElectronApplication) {
     /** Something keeps the computer awake now. */
     isKeptAwake: () =>
       app.evaluate(({ powerSaveBlocker }) =>
-        (globalThis as unknown as Watching).ibotWatch.blockers.some((id) => powerSaveBlocker.isStarted(id)),
+        (globalThis as Watching).ibotWatch!.blockers.some((id) => powerSaveBlocker.isStarted(id)),
       ),
     notifications: () =>
-      app.evaluate(() => (globalThis as unknown as Watching).ibotWatch.notifications.map(({ title, body }) => ({ title, body }))),
+      app.evaluate(() => (globalThis as Watching).ibotWatch!.notifications.map(({ title, body }) => ({ title, body }))),
     /** As if somebody clicked on the one with this title. */
     clickNotification: (title: string) =>
       app.evaluate((_electron, wanted) => {
-        (globalThis as unknown as Watching).ibotWatch.notifications.find((each) => each.title === wanted)!.emit('click');
+        (globalThis as Watching).ibotWatch!.notifications.find((each) => each.title === wanted)!.emit('click');
       }, title),
     /** What the menu of the tray's icon offers; null: there is no icon. */
     tray: () =>
       app.evaluate(() => {
-        const { tray } = (globalThis as unknown as Watching).ibotWatch;
+        const { tray } = (globalThis as Watching).ibotWatch!;
         return tray && !tray.icon.isDestroyed() ? tray.menu!.items.flatMap(({ type, label }) => (type === 'separator' ? [] : [label])) : null;
       }),
     clickTray: (label: string) =>
       app.evaluate((_electron, wanted) => {
-        (globalThis as unknown as Watching).ibotWatch.tray!.menu!.items.find((item) => item.label === wanted)!.click();
+        (globalThis as Watching).ibotWatch!.tray!.menu!.items.find((item) => item.label === wanted)!.click();
       }, label),
-    shownInFolder: () => app.evaluate(() => (globalThis as unknown as Watching).ibotWatch.shown),
+    shownInFolder: () => app.evaluate(() => (globalThis as Watching).ibotWatch!.shown),
   };
 }

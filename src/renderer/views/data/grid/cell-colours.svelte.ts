@@ -1,6 +1,7 @@
 import { untrack } from 'svelte';
 import type { Dataset, Filter, Result } from '../../../../engine/protocol';
 import { engine } from '../../../state';
+import { NearView } from '../near-view.svelte';
 import type { Row } from '../shown-pictures.svelte';
 import { categories, colourOf, mostCategories, type ColourScale } from './colour-scale';
 
@@ -14,21 +15,21 @@ export interface Mark {
 
 /** All pictures, so that a filter changes no colour. */
 const all: Filter = { uses: ['used', 'left-out', 'unreadable'] };
-/** Values kept, and how many are asked for on both sides of what is seen, as of rows. */
-const [mostKept, askedAround, mostAsked] = [20_000, 400, 1500];
-
 /** What cells of the grid are coloured by; values of an attribute are asked for as pictures come into view. */
 export class CellColours {
   by = $state.raw<ColourBy>({ kind: 'none' });
   scale = $state.raw<ColourScale>();
   #classes: readonly string[] = [];
-  #values = new Map<number, { value: string | number; revision: number }>();
-  #version = $state(0);
-  #revision = $state(-1);
-  #asking = false;
-  #wanted: [ids: Uint32Array, from: number, to: number] = [new Uint32Array(), 0, 0];
+  readonly #values: NearView<string | number>;
 
-  constructor(readonly dataset: string) {}
+  constructor(readonly dataset: string) {
+    this.#values = new NearView(async (ids) => {
+      const [{ by }, { revision }] = [this, this.#values];
+      if (by.kind !== 'attribute') return undefined;
+      const column = await engine.call('pictures.attribute', { dataset, name: by.name, ids });
+      return by === this.by ? { ids, values: valuesOf(column), revision } : undefined;
+    });
+  }
 
   choose(by: ColourBy): void {
     this.#values.clear();
@@ -41,7 +42,7 @@ export class CellColours {
     const revision = $derived(dataset().revision);
     $effect(() => {
       const { by } = this;
-      this.#revision = revision;
+      this.#values.revision = revision;
       const now = untrack(dataset);
       if (by.kind === 'attribute' && !now.attributes.some(({ name }) => name === by.name)) return this.choose({ kind: 'none' });
       const abort = new AbortController();
@@ -76,48 +77,17 @@ export class CellColours {
     const { by } = this;
     if (by.kind === 'class') return this.#classes[row.class];
     if (by.kind === 'split') return splitWords[row.split];
-    return this.#version >= 0 ? this.#values.get(row.id)?.value : undefined;
+    return this.#values.get(row.id);
   }
 
-  /** Sees to it that the values of these places are known. */
+  /** Sees to it that the values of these places are known; in an effect, so that it stays so. */
   want(ids: Uint32Array, from: number, to: number): void {
-    this.#wanted = [ids, from, to];
-    const { by } = this;
-    const revision = this.#revision;
-    if (by.kind !== 'attribute' || this.#asking) return;
-    const isMissing = (id: number) => this.#values.get(id)?.revision !== revision;
-    if (!ids.subarray(from, to).some(isMissing)) return;
-    const near = ids.subarray(Math.max(0, from - askedAround), to + askedAround).filter(isMissing);
-    void this.#ask(by, near.slice(0, mostAsked), revision);
-  }
-
-  async #ask(by: ColourBy & { kind: 'attribute' }, ids: Uint32Array<ArrayBuffer>, revision: number): Promise<void> {
-    this.#asking = true;
-    try {
-      const column = await engine.call('pictures.attribute', { dataset: this.dataset, name: by.name, ids });
-      if (by === this.by) this.#keep(ids, column, revision);
-      this.#asking = false;
-      this.want(...this.#wanted);
-    } catch {
-      // Asked again with the next move or change.
-    } finally {
-      this.#asking = false;
-    }
-  }
-
-  #keep(ids: Uint32Array, column: Result<'pictures.attribute'>, revision: number): void {
-    ids.forEach((id, i) => {
-      const value = column.kind === 'number' ? column.numbers[i]! : (column.values[column.codes[i]!] ?? '');
-      this.#values.delete(id);
-      this.#values.set(id, { value, revision });
-    });
-    for (const id of this.#values.keys()) {
-      if (this.#values.size <= mostKept) break;
-      this.#values.delete(id);
-    }
-    this.#version++;
+    if (this.by.kind === 'attribute') this.#values.want(ids, from, to);
   }
 }
+
+const valuesOf = (column: Result<'pictures.attribute'>): (string | number)[] =>
+  column.kind === 'number' ? [...column.numbers] : Array.from(column.codes, (code) => column.values[code] ?? '');
 
 const splitWords = { train: 'train', 'held-out': 'held out' } as const;
 
